@@ -145,7 +145,7 @@ def numbers(data: pd.DataFrame, column: Any, what: str) -> np.ndarray:
     bad = cells.notna() if values is None else values.isna() & cells.notna()
     if values is not None:
         bad |= np.abs(values.to_numpy(dtype=float, na_value=np.nan)) > LARGEST
-        bad |= _truth(cells)
+        bad |= truth_in(cells)
     if n := int(bad.sum()):
         raise ColumnError(
             f"Column '{column}' of {what} must hold finite numbers; {rows_that_do_not(n)} "
@@ -160,7 +160,7 @@ def numbers(data: pd.DataFrame, column: Any, what: str) -> np.ndarray:
 def _remedy(bad: pd.Series) -> str:
     """Return what makes numbers of cells that are none."""
     name = repr(bad.name)
-    if _truth(bad).all():
+    if truth_in(bad).all():
         return f"Where 1 and 0 are meant: data[{name}].astype(float)."
     if bad.map(lambda cell: isinstance(cell, str) and bool(DECIMAL_COMMA.match(cell))).all():
         dots = f"data[{name}].astype(str).str.replace(',', '.')"
@@ -194,7 +194,7 @@ def rows_that_do_not(n: int) -> str:
 
 def refuse_truth(cells: pd.Series, what: str, remedy: str = "") -> None:
     """Raise `ColumnError` where a score holds True or False, which count as 1 and 0 elsewhere."""
-    truth = _truth(cells)
+    truth = truth_in(cells)
     if truth.any():
         raise ColumnError(
             f"'{cells.name}' must hold numbers in {what}; {int(truth.sum())} rows hold True or "
@@ -202,7 +202,7 @@ def refuse_truth(cells: pd.Series, what: str, remedy: str = "") -> None:
         )
 
 
-def _truth(cells: pd.Series) -> np.ndarray:
+def truth_in(cells: pd.Series) -> np.ndarray:
     """Return which cells are True or False, in a column of them or among others."""
     if pd.api.types.is_bool_dtype(cells.dtype):
         return cells.notna().to_numpy(dtype=bool)

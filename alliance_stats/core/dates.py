@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from ..errors import ColumnError
+
 _DATES = (
     (r"\d{4}-\d{1,2}-\d{1,2}([ T].*)?", "%Y-%m-%d"),
     (r"\d{1,2}\.\d{1,2}\.\d{4}", "%d.%m.%Y"),
@@ -29,6 +31,17 @@ def dates_of(column: pd.Series) -> pd.Series | None:
         if found.notna().all():
             return found.reindex(column.index)
     return None
+
+
+def refuse_dates(column: pd.Series, what: str, *, dates: str, spans: str) -> None:
+    """Refuse dates and spans of time, dates written as text too, where numbers are meant.
+
+    `dates` and `spans` end the sentence that says which of them `what` holds: what makes numbers.
+    """
+    if types.is_timedelta64_dtype(column.dtype):
+        raise ColumnError(f"{what} holds spans of time; {spans}")
+    if dates_of(pd.Series(column.dropna().unique())) is not None:
+        raise ColumnError(f"{what} holds dates{dates}")
 
 
 def days(dates: pd.Series) -> np.ndarray:

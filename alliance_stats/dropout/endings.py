@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from ..core.arguments import checked_table
+from ..core.arguments import checked_table, truth_in
 from ..core.people import SESSION, handovers, refuse_repeats, reuse_hint, same_ids
 from ..errors import ColumnError, DesignError, did_you_mean, listing, require_columns
 from ..study import Study
@@ -232,8 +232,7 @@ def _checked_sessions(table: pd.DataFrame, whole: bool) -> np.ndarray:
             "Column 'last_session' must hold numbers of sessions; it is of type "
             f"{column.dtype}. A date belongs into sessions.date."
         )
-    truth = column.map(lambda value: isinstance(value, bool | np.bool_)).to_numpy(dtype=bool)
-    sessions = pd.to_numeric(column.where(~truth), errors="coerce").to_numpy(
+    sessions = pd.to_numeric(column.where(~truth_in(column)), errors="coerce").to_numpy(
         dtype=float, na_value=np.nan
     )
     bad = ~np.isfinite(sessions) | (sessions < 0) | (whole & (sessions != np.floor(sessions)))

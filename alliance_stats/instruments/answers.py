@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..core.arguments import truth_in
 from ..errors import ColumnError, MeasureError, listing, require_columns
 from .registry import Registry
 
@@ -236,7 +237,7 @@ def numbers(column: pd.Series) -> tuple[NDArray[np.float64], dict[int, str]]:
     """Return a column as floats, and the cells that hold something else (position → text)."""
     if not pd.api.types.is_any_real_numeric_dtype(column.dtype):
         cells = column.astype(object)
-        truth = cells.map(lambda cell: isinstance(cell, bool | np.bool_)).to_numpy(dtype=bool)
+        truth = truth_in(cells)
         if truth.any():  # true is no answer 1
             cells = cells.mask(truth, cells.astype(str))
         if pd.api.types.is_complex_dtype(column.dtype):

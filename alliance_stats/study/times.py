@@ -14,7 +14,7 @@ import pandas as pd
 from pandas.api import types
 
 from ..core.arguments import shown
-from ..core.dates import dates_of
+from ..core.dates import refuse_dates
 from ..core.people import CLIENT, SESSION, same_ids
 from ..errors import AllianceStatsWarning, ColumnError, DesignError, listing, require_columns, warn
 from .select import is_study
@@ -205,7 +205,7 @@ def _numbers(rows: pd.DataFrame, time: str, whole: bool) -> pd.Series:
     if isinstance(column, pd.DataFrame):
         raise ColumnError(f"The column '{time}' is there {column.shape[1]} times; keep one.")
     if types.is_datetime64_any_dtype(column.dtype):
-        refuse_dates(column, time)
+        refuse_calendar(column, time)
     if _has_labels(column, time):
         order = {label: place for place, label in enumerate(in_order(rows, time), 1)}
         column = column.astype(object).map(order)
@@ -219,21 +219,18 @@ def _numbers(rows: pd.DataFrame, time: str, whole: bool) -> pd.Series:
     return values if parts.any() or values.isna().any() else values.astype("int64")
 
 
-def refuse_dates(column: pd.Series, time: str) -> None:
+def refuse_calendar(column: pd.Series, time: str) -> None:
     """Refuse dates and spans of time, also those written as text: they are no count of time."""
     if isinstance(column.dtype, pd.CategoricalDtype) and column.cat.ordered:
         return
-    if types.is_timedelta64_dtype(column.dtype):
-        raise ColumnError(
-            f"time='{time}' holds spans of time; make numbers of them first, such as days: "
-            f"data['days'] = data['{time}'].dt.days."
-        )
-    if dates_of(pd.Series(column.dropna().unique())) is not None:
-        raise ColumnError(
-            f"time='{time}' holds dates; make numbers of them first, such as days since each "
-            f"client's first: dates = pd.to_datetime(data['{time}']); data['days'] = (dates - "
-            f"dates.groupby(data['{CLIENT}']).transform('min')).dt.days."
-        )
+    refuse_dates(
+        column,
+        f"time='{time}'",
+        dates="; make numbers of them first, such as days since each client's first: dates = "
+        f"pd.to_datetime(data['{time}']); data['days'] = (dates - dates.groupby("
+        f"data['{CLIENT}']).transform('min')).dt.days.",
+        spans=f"make numbers of them first, such as days: data['days'] = data['{time}'].dt.days.",
+    )
 
 
 def _study_along(study: Study, time: str, whole: bool) -> Study:

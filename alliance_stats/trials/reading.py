@@ -14,7 +14,7 @@ from ..errors import ColumnError, DesignError, did_you_mean, listing, plural
 from ..study.labels import by_code
 from ..study.select import is_study
 from ..study.stages import stage_of
-from ..study.times import OCCASION, SESSION, in_order, refuse_dates
+from ..study.times import OCCASION, SESSION, in_order, refuse_calendar
 from .rows import ARM, BASELINE, SCORE, TIME, TrialRows, arm_called
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def trial_rows(
     if time and types.is_numeric_dtype(rows[TIME].dtype):
         numbers(data, time, "the rows of a trial")  # refuses a time without end
     elif time:
-        refuse_dates(rows[TIME], time)
+        refuse_calendar(rows[TIME], time)
         asked = in_order(data.assign(**{time: rows[TIME]}), time)  # where anybody has a score
         there = rows[TIME].where(rows[TIME].isin(asked))
         rows[TIME] = pd.Categorical(there, asked, ordered=True)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from pandas.api import types
 
 from ...core.arguments import numbers
-from ...core.dates import dates_of
+from ...core.dates import refuse_dates
 from ...core.people import CLIENT, SESSION
 from ...errors import ColumnError, DesignError, listing, plural, require_columns
 from ...multilevel.engine.batches import Array
@@ -25,7 +24,14 @@ def start_and_stop(data: pd.DataFrame, duration: str, entry: str | None) -> tupl
         Where a stop is not above its start, or rows of one client overlap.
     """
     require_columns(data.columns, [duration, *([entry] if entry else [])], what=WHERE)
-    _refuse_dates(data, duration, entry)
+    for name in filter(None, (duration, entry)):
+        refuse_dates(
+            data[name],
+            f"Column '{name}'",
+            dates=", and how long it took since each client's start is meant, such as days: "
+            "(pd.to_datetime(data['end']) - pd.to_datetime(data['start'])).dt.days.",
+            spans=f"give numbers, such as days: data['{name}'].dt.days.",
+        )
     stop = numbers(data, duration, WHERE)
     start = numbers(data, entry, WHERE) if entry else np.zeros(len(stop))
     wrong = ~(stop > start)
@@ -38,23 +44,6 @@ def start_and_stop(data: pd.DataFrame, duration: str, entry: str | None) -> tupl
     if CLIENT in data.columns:
         _refuse_overlaps(data[CLIENT], start, stop, entry)
     return start, stop
-
-
-def _refuse_dates(data: pd.DataFrame, *columns: str | None) -> None:
-    """Refuse when it was, and spans that are no numbers, where how long it took is meant."""
-    for name in filter(None, columns):
-        column = data[name]
-        if types.is_timedelta64_dtype(column.dtype):
-            raise ColumnError(
-                f"Column '{name}' holds spans of time; give numbers, such as days: "
-                f"data['{name}'].dt.days."
-            )
-        if dates_of(pd.Series(column.dropna().unique())) is not None:
-            raise ColumnError(
-                f"Column '{name}' holds dates, and how long it took since each client's start is "
-                "meant, such as days: (pd.to_datetime(data['end']) - "
-                "pd.to_datetime(data['start'])).dt.days."
-            )
 
 
 def _refuse_overlaps(client: pd.Series, start: Array, stop: Array, entry: str | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ...core.arguments import checked_table
+from ...core.arguments import checked_table, truth_in
 from ...core.disclosure import fewest_of_model
 from ...core.people import CLIENT, refuse_repeats, trimmed
 from ...errors import ColumnError, DesignError, FormulaError, listing, require_columns
@@ -72,7 +72,7 @@ def with_event_as_number(rows: pd.DataFrame, parsed: Formula) -> pd.DataFrame:
     values = pd.unique(rows[name])
     if parsed.response.text != name or rows[name].dtype.kind in "iuf" or not len(values):
         return rows
-    if all(isinstance(value, bool | np.bool_) for value in values):
+    if truth_in(rows[name]).all():
         return rows.assign(**{name: rows[name].astype(float)})
     if all(isinstance(value, str) for value in values):
         raise ColumnError(

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...core.arguments import checked_table, numbers
-from ...core.dates import dates_of
+from ...core.arguments import checked_table, numbers, truth_in
+from ...core.dates import refuse_dates
 from ...core.people import SESSION, refuse_repeats
 from ...errors import ColumnError, DesignError, listing, plural, require_columns
 from ...study.select import ScoreName, is_study
@@ -349,14 +349,16 @@ def _covariates(known: pd.DataFrame, wanted: Sequence[str], said: list[str]) -> 
 def _covariate(known: pd.Series) -> np.ndarray:
     """Return a covariate as numbers, True as 1 and False as 0; refuse words and dates."""
     values = pd.unique(known.dropna())
-    if len(values) and all(isinstance(value, bool | np.bool_) for value in values):
+    if len(values) and truth_in(pd.Series(values)).all():
         return known.astype("boolean").to_numpy(dtype=float, na_value=np.nan)
     name, data = str(known.name), f"data['{known.name}']"
-    if dates_of(pd.Series(values)) is not None:
-        raise ColumnError(
-            f"The covariate '{name}' holds dates, and a covariate is a number; give days since one "
-            f"of them, such as (pd.to_datetime({data}) - pd.to_datetime({data}).min()).dt.days."
-        )
+    refuse_dates(
+        known,
+        f"The covariate '{name}'",
+        dates=", and a covariate is a number; give days since one of them, such as "
+        f"(pd.to_datetime({data}) - pd.to_datetime({data}).min()).dt.days.",
+        spans=f"give numbers, such as days: {data}.dt.days.",
+    )
     words = [value for value in values if isinstance(value, str)]
     if words and pd.to_numeric(pd.Series(words, dtype=object), errors="coerce").isna().all():
         raise ColumnError(

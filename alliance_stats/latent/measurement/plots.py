@@ -62,8 +62,7 @@ def plot_shifts(result: MeasurementInvariance, ax: Axes | None = None) -> Axes:
     ax.set_yticks(-np.arange(len(items)), items)
     ax.axvline(0, color=GREY, lw=0.6)
     ax.set_xlabel("points" if len(compared) > 1 else f"points: {compared[0]}")
-    columns = (
-        2 if len(compared) == 1 else 1
-    )  # long names side by side would press the axes together
+    # long names side by side would press the axes together
+    columns = 2 if len(compared) == 1 else 1
     ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns)  # off the intervals
     return ax
