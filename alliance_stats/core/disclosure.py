@@ -139,19 +139,25 @@ class Disclosure:
         few = of == CLIENT.removesuffix("_id") and any(map(self._few, found))
         return self._admits(of, found) if not few else self._withholds()
 
-    def states(self, people: Iterable[Hashable], *about: str) -> bool:
+    def states(self, people: Iterable[Hashable], *about: str, values: Any = None) -> bool:
         """Return whether a statistic of some values over people may stand, and remember it.
 
         Parameters
         ----------
+        values
+            The numbers themselves, each of one of `people`. Where most are one and the same, their
+            mean is about those who have another: of 54 zeros and six more it tells the sum of six.
         about
             Which values: ``core-10 pre``. Several, where one statistic rests on them: a mean change
             tells the sum of the first scores to who knows that of the last.
         """
         if self.everything:
             return True
+        people = list(people)
         group = each_once(people)
         if not group or self._few(group):
+            return self._withholds()
+        if values is not None and self._few(each_once(pd.Series(people)[_others(values)])):
             return self._withholds()
         return all(self._admits(f"statistic of {one}", [group]) for one in about)
 
@@ -298,6 +304,12 @@ class Disclosure:
             return every
         kept = {name: every[name] for name in every if name in alone and every[name]}
         return {**kept, OTHERS: rest} if (kept or whole) and self.shows(rest) else {}
+
+
+def _others(values: Any) -> np.ndarray:
+    """Return which numbers are not the one that most of them are; none where no one is."""
+    _, which, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
+    return (which != counts.argmax()) & (2 * counts.max() > len(which))
 
 
 def in_tens(rows: float, lot: int = 1) -> float:

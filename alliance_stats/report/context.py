@@ -162,8 +162,11 @@ class Context:
         rows = rows[(rows[when] == time) & rows["score"].notna()]
         own = (rows[list(KEYS)].astype(str) == list(name)).all(axis=1)
         about = f"{'/'.join(name)} {time if at else f'session {time:g}'}"
-        self.disclosure.states(rows.loc[own, CLIENT], about)
-        return self.disclosure.states(people, about)
+        scores = rows[own].set_index(CLIENT)["score"]
+        may = self.disclosure.states(scores.index, about, values=scores)
+        people = list(people)
+        own_scores = scores[~scores.index.duplicated()].reindex(people)
+        return may and self.disclosure.states(people, about, values=own_scores)
 
     @cached_property
     def arms_held(self) -> pd.Series:

@@ -23,7 +23,7 @@ from ..core.outputs import write_whole
 from ..core.precision import coarse
 from ..inference.rows import mean_row
 from .labels import Labels
-from .privacy.identifier_forms import are_free, are_names
+from .privacy.identifier_forms import are_free, are_names, is_day
 from .select import measures_named
 from .tables import TableSchema, table_schema
 
@@ -183,8 +183,9 @@ class _People:
 
     def mean(self, about: str, column: pd.Series, *, exact: bool) -> dict[str, float]:
         """Return the mean of numbers, coarse where their number is not told; else nothing."""
-        values = column.to_numpy(dtype=float)
-        if not self._disclosure.states(self.of_rows(column.index), about):
+        ids = self._ids[column.index].dropna()
+        values = column[ids.index].to_numpy(dtype=float)
+        if not self._disclosure.states(ids, about, values=values):
             return {}
         row = pd.DataFrame([mean_row(values)])
         found = float((row if exact else coarse(row))["estimate"].iloc[0])
@@ -255,6 +256,7 @@ def _values(
     levels = _levels(filled.astype(str))
     texts = [str(value) for value, _ in levels]
     written = any(are_free(texts, [len(rows) for _, rows in levels]) + are_names(texts))
+    written = written or any(map(is_day, texts))
     if len(levels) > MOST_LEVELS or written:
         return {}
     shown = {str(v): len(people.of_rows(rows)) for v, rows in levels if people.counted(rows)}
@@ -279,6 +281,9 @@ def _kind(column: pd.Series, people: _People) -> str:
     if not people.enough(column.index[column.notna()]):
         return ""
     kind = _type_of(column)
+    if kind == "datetime":
+        at_a_time = column.notna() & (column != column.dt.normalize())
+        return "datetime" if people.enough(column.index[at_a_time]) else "date"
     if kind == "string":
         no_number = pd.to_numeric(column.astype(str), errors="coerce").isna() & column.notna()
         return "string" if people.enough(column.index[no_number]) else "number"

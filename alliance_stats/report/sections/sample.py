@@ -24,6 +24,8 @@ from .draft import Draft
 
 Group = frozenset[Hashable]
 MISSING = "withheld"
+NOT_TOLD = {"n": np.nan, "share": np.nan}
+"""Also of nobody, beside an arm whose number is withheld and so would be one to nine."""
 
 
 def sample_block(context: Context, draft: Draft) -> Table:
@@ -92,14 +94,15 @@ def _mean(context: Context, one: Characteristic, groups: Mapping[str, Group]) ->
     cells, without = {}, {}
     about = f"{one.variable} {one.when}".strip()
     # that of all comes first: it also stands on the explorer's page and on those of notebooks
-    context.disclosure.states(one.values.dropna().index, about)
+    known_of_all = one.values.dropna()
+    may = context.disclosure.states(known_of_all.index, about, values=known_of_all)
     for name, members in groups.items():
         values = one.values.reindex(list(members)).dropna()
         known = frozenset(values.index)
         without[name] = members - known
         told = context.disclosure.shows(known, without[name])
         mean, sd = float(values.mean()), float(values.std())
-        if not context.disclosure.states(known, about):
+        if not may or not context.disclosure.states(values.index, about, values=values):
             mean = sd = np.nan
         elif not told:  # an exact mean tells of how many it is
             row = pd.DataFrame([mean_row(values.to_numpy(dtype=float))])
@@ -123,10 +126,13 @@ def _levels(context: Context, one: Characteristic, groups: Mapping[str, Group]) 
             n = len(parts[level]) if there else np.nan
             cells[level][name] = {"n": n, "share": n / len(known) if known else np.nan}
         without[name] = members - known
-    if not any(cell["n"] > 0 for cell in cells[OTHERS].values()):
-        del cells[OTHERS]
     label = _words(context, one)
-    rows = [_row(f"{label}: {level}", cell) for level, cell in cells.items()]
+    told = [(one, cell) for one, cell in cells.items() if any(c["n"] > 0 for c in cell.values())]
+    for _, cell in told:
+        if any(c["n"] != c["n"] for c in cell.values()):
+            cell.update((arm, NOT_TOLD) for arm, c in cell.items() if c["n"] == 0)
+    # a category that stands in no arm is not named either: it may be one person's
+    rows = [_row(f"{label}: {level}", cell) for level, cell in told] or [_row(label, {})]
     return [*rows, *_without(context, without)]
 
 

@@ -165,6 +165,11 @@ def is_address(text: str) -> bool:
     return bool(lexicon().street.search(text) or _POSTCODE.search(text))
 
 
+def is_day(text: str) -> bool:
+    """Say whether a text is a day and nothing else, whatever day."""
+    return _DAY.fullmatch(text.strip()) is not None
+
+
 def is_birth(text: str, latest: int) -> bool:
     """Tell a day whose year lies between 1900 and `latest`; two digits mean the nearest past."""
     for hit in _DAY.finditer(text):
