@@ -568,3 +568,23 @@ def test_sessions_in_names_become_rows_client_by_client_each_with_its_cell(tmp_p
         columns_of = origin.layouts[origin.layout[at]].columns
         assert columns_of["value"] == f"phq_s{session}_{item}"
         assert origin.row[at] == (2 if at < 18 else 3)
+
+
+def test_rows_of_sums_under_the_clients_are_no_clients(tmp_path):
+    raw = study(
+        tmp_path,
+        """\
+        name: s
+        sources:
+          - file: ends.csv
+            table: terminations
+            columns: {client_id: pid, last_session: n, reason: why}
+        """,
+        ends="pid,n,why\nc1,8,dropout\nSumme,3,completed\nc2,4,completed\nMean,6,\nSumme,12,\n",
+    )
+    (told,) = (problem for problem in raw.problems if problem.rule == "row_of_sums")
+    assert (told.level, told.column, told.row, told.also_rows) == ("info", "pid", 5, (6,))
+    # a word that clients stand under is an id
+    assert raw.tables["terminations"]["client_id"].tolist() == ["c1", "Summe", "c2"]
+    (aside,) = raw.set_aside
+    assert (aside.table, aside.reason, aside.rows) == ("terminations", "a row of sums", 2)

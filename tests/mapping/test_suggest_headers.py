@@ -287,10 +287,94 @@ def test_a_measure_and_a_word_for_a_total_place_a_column_with_a_few_slips():
     (source,) = draft["sources"]
     assert [(one["measure"], one["score"]) for one in source["measures"]] == [
         ("bdi-ii", "BDI-II Summe"), ("phq-9", "PHQ9 Summenwert"), ("wai-sr", "WAI-SR Mittelwert"),
+        ("gad-7", "GAD-7 Mittelwert"),
     ]  # fmt: skip
+    assert [one.get("scored") for one in source["measures"]] == [None, None, None, "mean"]
     assert source["missing"] == [99]
     assert "bdi-ii in BDI-II Summe: outside its range of 0 to 63: 72" in draft.doubts
-    assert "a mean of gad-7" in draft.unplaced["GAD-7 Mittelwert"]
+
+
+def test_a_mean_beyond_its_range_is_not_placed():
+    rows = {"Code": range(40), "Zeitpunkt": ["Prä", "Post"] * 20, "GAD-7 Mittelwert": [15, 21] * 20}
+    draft = al.suggest_mapping(pd.DataFrame(rows))
+    assert "a mean of gad-7/total, which runs from 0 to 3," in draft.unplaced["GAD-7 Mittelwert"]
+
+
+def test_columns_of_several_parts_stand_behind_the_name_of_their_part(tmp_path):
+    sheet = one_form("wai{i}", "wai-sr", items=True).assign(age=30, sex=1)
+    sheet.to_csv(tmp_path / "a.csv", index=False)
+    sheet.assign(**{f"q{n}x": 9 for n in range(5)}).to_csv(tmp_path / "b.csv", index=False)
+    _, left = al.suggest_mapping(tmp_path).tables().values()
+    named = left["columns"].tolist()
+    assert named == ["a.csv: age, sex", "b.csv: age, sex, q0x ... q4x (5)"]
+
+
+def test_more_names_than_a_line_bears_are_counted():
+    frame = one_form("wai{i}", "wai-sr", items=True)
+    odd = dict.fromkeys([chr(97 + n) * 3 for n in range(15)], 1)
+    text = al.suggest_mapping(frame.assign(**odd)).to_yaml()
+    assert "lll and 3 more: no known role" in text
+
+
+SURVEY = {"Q1": "Please enter your client code", "Q2": "Which session was this?",
+          "Q3": "Your therapist's code", "Q4": "How was the session?",
+          **{f"Q5_{n}": f"WAI-SR - item {n}" for n in range(1, 13)}}  # fmt: skip
+
+
+def survey(folder, answers):
+    rows = [[f"c{n % 9}", n // 9 + 1, "T1", 5, *(answers[(n + k) % 5] for k in range(12))]
+            for n in range(45)]  # fmt: skip
+    imported = [f'{{"ImportId":"{name}"}}' for name in SURVEY]
+    table = pd.DataFrame([[*SURVEY.values()], imported, *rows], columns=[*SURVEY])
+    table.to_csv(folder / "survey.csv", index=False)
+    return al.suggest_mapping(folder)
+
+
+def test_questions_of_a_survey_say_what_its_columns_are(tmp_path):
+    draft = survey(tmp_path, [1, 2, 3, 4, 5])
+    (source,) = draft["sources"]
+    assert source["client_id"] == "Q1"
+    assert source["therapist_id"] == "Q3"
+    assert source["session"] == "Q2"
+    assert source["measures"] == [{"measure": "wai-sr", "rater": "client", "items": "Q5_{item}"}]
+    assert list(draft.unplaced) == ["Q4"]
+    assert "'Q2' is taken for session, by its label 'Which session was this?'" in draft.doubts
+
+
+def test_answers_of_a_survey_in_words_are_left_open_with_what_to_write(tmp_path):
+    words = ["Seldom", "Sometimes", "Often", "Very often", "Always"]
+    draft = survey(tmp_path, words)
+    assert draft.unplaced["Q5_3"] == (
+        "names wai-sr, and holds words: write the measure with answers: and the number that each "
+        "stands for ('Always', 'Often', 'Seldom', 'Sometimes', 'Very often')"
+    )
+
+
+def test_labels_say_what_numbers_in_bare_names_count(tmp_path):
+    names = {f"v{s}_{i}": f"WAI-SR Therapeut Sitzung {s} Item {i}"
+             for s in range(1, 6) for i in range(1, 13)}  # fmt: skip
+    answers = np.random.default_rng(1).integers(1, 6, (30, len(names)))
+    frame = pd.DataFrame(answers, columns=[*names]).assign(pid=range(30))
+    pyreadstat.write_sav(frame, tmp_path / "a.sav", column_labels=names | {"pid": "Code"})
+    (source,) = al.suggest_mapping(tmp_path / "a.sav")["sources"]
+    (measure,) = source["measures"]
+    assert measure == {"measure": "wai-sr", "rater": "therapist", "items": "v{session}_{item}"}
+    # labels whose numbers are others than those in the names say nothing of them
+    other = {name: f"WAI-SR Item {n + 40}" for n, name in enumerate(names)}
+    pyreadstat.write_sav(frame, tmp_path / "b.sav", column_labels=other | {"pid": "Code"})
+    assert "measures" not in al.suggest_mapping(tmp_path / "b.sav")["sources"][0]
+
+
+def test_a_column_of_sessions_is_no_session_rating_scale():
+    frame = one_form("wai{i}", "wai-sr", items=True).assign(end_session=7)
+    draft = al.suggest_mapping(frame)
+    assert [one["measure"] for one in draft["sources"][0]["measures"]] == ["wai-sr"]
+
+
+@pytest.mark.parametrize("name", ["study_arm", "treatment_group", "trial arm", "Studienarm"])
+def test_arms_are_known_by_their_names(name):
+    frame = one_form("wai{i}", "wai-sr", items=True).assign(**{name: "a"})
+    assert al.suggest_mapping(frame)["sources"][0]["condition"] == name
 
 
 def test_a_total_mostly_beyond_its_range_is_not_placed():

@@ -211,3 +211,21 @@ def test_a_header_that_names_no_form_stays_open(values, reason):
     draft = al.suggest_mapping(frame)
     assert reason in draft.unplaced["WAI"]
     assert "measures" not in draft["sources"][0]
+
+
+@pytest.mark.parametrize(
+    ("header", "word", "reason"),
+    [
+        ("Abbruchgrund", "Abbruch Patient", "dropout"),
+        ("Grund für Ende", "Abbruch durch Klientin", "dropout"),
+        ("end_reason", "withdrawn", "dropout"),
+        ("Reason for termination", "transfer", "transferred"),
+        ("Therapieende", "Überweisung", "transferred"),
+    ],
+)
+def test_endings_are_known_by_their_column_and_words(header, word, reason):
+    frame = pd.DataFrame({"pid": range(9), "final_session": range(3, 12), header: word})
+    (source,) = al.suggest_mapping(frame)["sources"]
+    assert source["columns"] == {"client_id": "pid", "last_session": "final_session",
+                                 "reason": header}  # fmt: skip
+    assert source["recode"]["reason"] == {word: reason}

@@ -104,3 +104,16 @@ def test_rows_without_instruments_are_of_clients_or_of_sessions(tmp_path):
     assert study.clients["condition"].tolist() == ["arm 2", "arm 1", "arm 2"]
     assert study.sessions["session"].tolist() == [1, 2] * 3
     assert study.sessions["date"].notna().all()
+
+
+def test_an_event_named_as_a_stage_is_that_stage_unless_two_are(tmp_path):
+    def rows(*events):
+        return [{"record_id": c, "redcap_event_name": f"{event}_arm_1", "bdi2_total": 9 + c}
+                for c in range(1, 8) for event in events]  # fmt: skip
+
+    draft, study = export(tmp_path, rows("baseline", "end_of_treatment", "followup_month_3"))
+    assert set(study.assessments["occasion"]) == {"pre", "post", "followup3"}
+    draft, _ = export(tmp_path, rows("baseline", "end_of_treatment", "end_visit"))
+    recoded = draft["sources"][0]["recode"]["occasion"]
+    assert recoded["end_of_treatment_arm_1"] == "end_of_treatment"
+    assert recoded["end_visit_arm_1"] == "end_visit"

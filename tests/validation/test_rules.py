@@ -401,6 +401,16 @@ def test_a_study_in_which_nothing_was_measured(examine, tables):
     assert problem.message.startswith("The study holds no answer and no score")
 
 
+def test_files_that_no_source_names_are_told_where_nothing_was_measured(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "empty.csv").write_text("pid,n\n")
+    (tmp_path / "data" / "mine.csv").write_text("pid,n\n1,2\n")
+    source = "  - {file: data/empty.csv, client_id: pid, session: n}"
+    (tmp_path / "study.yaml").write_text(f"name: s\nsources:\n{source}\n")
+    hint = one(al.validate(tmp_path), "nothing_measured").hint
+    assert "No source names data/mine.csv; suggest_mapping" in hint
+
+
 # -- answers --------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ...errors import listing
 from ..frames import is_plain_number, stacked_texts
-from .values import numbers
+from .values import as_word, codes_of, numbers
 
 SUSPECTS = (-9, -99, -999, -1, -8, -7, 9, 99, 999, 88, 77, 98, 97)
 """Numbers that labs write for "no answer"."""
@@ -24,6 +24,10 @@ FEW = 0.05
 
 ENOUGH = 0.8
 """Share of a form's items that must have a column."""
+
+
+MOST_ANSWERS = 12
+"""A column with more different words holds no answers."""
 
 
 @dataclass(frozen=True)
@@ -140,3 +144,14 @@ def _mostly_numbers(names: list[str], stack: pd.Series, n_rows: int) -> list[str
     n_bad = np.bincount(bad // max(n_rows, 1), minlength=len(names))
     mostly = (there > 0) & (n_bad <= 0.05 * (there + n_bad))
     return [name for name, each in zip(names, mostly, strict=True) if each]
+
+
+def holds_words(measure: str, series: pd.Series) -> str:
+    """Return what to do with a column of a measure that holds no numbers."""
+    words = sorted(repr(as_word(value)) for value in codes_of(series)[1])
+    if not 1 < len(words) <= MOST_ANSWERS:
+        return "its name is that of a measure, but it holds no numbers"
+    return (
+        f"names {measure}, and holds words: write the measure with answers: and the number that "
+        f"each stands for ({listing(words)})"
+    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
@@ -16,6 +17,10 @@ _HEAD = (
     "# A first draft, made from the names and values of the columns.",
     "# Check each line before you rely on it.",
 )
+
+
+MOST_NAMES = 12
+"""So many columns that nobody knows are named; the rest is counted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,12 +39,16 @@ class MappingDraft(Mapping[str, Any]):
         What a person should check, a sentence each.
     placed
         Column → what it was taken for.
+    parts
+        Where several files, sheets or kinds of rows were read, what each is called before its
+        columns.
     """
 
     mapping: dict[str, Any]
     unplaced: dict[str, str] = field(default_factory=dict)
     doubts: tuple[str, ...] = ()
     placed: dict[str, str] = field(default_factory=dict)
+    parts: tuple[str, ...] = ()
 
     def __getitem__(self, key: str) -> Any:
         return self.mapping[key]
@@ -56,7 +65,8 @@ class MappingDraft(Mapping[str, Any]):
         if self.unplaced:
             lines.append("# Not placed:")
             lines += [
-                f"#   {names}: {' '.join(why.split())}" for names, why in _alike(self.unplaced)
+                f"#   {names}: {' '.join(why.split())}"
+                for names, why in _alike(self.unplaced, self.parts)
             ]
         body = yaml.dump(
             self.mapping, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100
@@ -72,8 +82,12 @@ class MappingDraft(Mapping[str, Any]):
         Columns alike stand in one row; those ``not_placed`` have the reason (``columns, why``).
         """
         return {
-            "placed": pd.DataFrame(_alike(self.placed), columns=["columns", "taken_for"]),
-            "not_placed": pd.DataFrame(_alike(self.unplaced), columns=["columns", "why"]),
+            "placed": pd.DataFrame(
+                _alike(self.placed, self.parts), columns=["columns", "taken_for"]
+            ),
+            "not_placed": pd.DataFrame(
+                _alike(self.unplaced, self.parts), columns=["columns", "why"]
+            ),
         }
 
     def _repr_html_(self) -> str:
@@ -95,15 +109,38 @@ class MappingDraft(Mapping[str, Any]):
         return f"<MappingDraft of {files}: {len(self.unplaced)} columns not placed>"
 
 
-def _alike(columns: dict[str, str]) -> list[tuple[str, str]]:
-    """Return columns of one meaning together: ``wai1 ... wai12 (12)``, and the meaning."""
-    groups: dict[str, list[str]] = {}
+def _alike(columns: dict[str, str], of: Iterable[str]) -> list[tuple[str, str]]:
+    """Return columns of one meaning together: ``wai1 ... wai12 (12)``, and the meaning.
+
+    Names that differ in their numbers alone are drawn together, those of one of several parts
+    (`of`) stand behind its name.
+    """
+    groups: dict[tuple[str, str], list[str]] = {}
     for name, meaning in columns.items():
-        groups.setdefault(meaning, []).append(one_line(name))
+        part = max((each for each in of if name.startswith(f"{each}: ")), key=len, default="")
+        column = one_line(name.removeprefix(f"{part}: ") if part else name)
+        groups.setdefault((part, meaning), []).append(column)
     return [
-        (f"{names[0]} ... {names[-1]} ({len(names)})" if len(names) > 3 else ", ".join(names), what)
-        for what, names in groups.items()
+        (f"{part}: {_drawn_together(names)}" if part else _drawn_together(names), what)
+        for (part, what), names in groups.items()
     ]
+
+
+def _drawn_together(names: list[str]) -> str:
+    """Return names of columns; of more than three of one shape the first and the last."""
+    shapes: dict[str, list[str]] = {}
+    for name in names:
+        shapes.setdefault(re.sub(r"\d+", "#", name), []).append(name)
+    said = [
+        each
+        for same in shapes.values()
+        for each in ([f"{same[0]} ... {same[-1]} ({len(same)})"] if len(same) > 3 else same)
+    ]
+    return (
+        ", ".join(said)
+        if len(said) <= MOST_NAMES
+        else (f"{', '.join(said[:MOST_NAMES])} and {len(said) - MOST_NAMES} more")
+    )
 
 
 class _Dumper(yaml.SafeDumper):

@@ -6,7 +6,6 @@ what they run over: the items of a form are all there.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,10 +15,10 @@ import pandas as pd
 
 from ...errors import listing
 from .answer_labels import answers_from
-from .answers_guess import Answers, fitting_cards, number_columns, sums_of
+from .answers_guess import Answers, fitting_cards, holds_words, number_columns, sums_of
 from .names import MEAN_WORDS, Known, Named, measures_in, scale_in
 from .patterns import parse_pattern
-from .shapes import Family, families_of
+from .shapes import Family, families_of, read_titles
 
 
 @dataclass(frozen=True)
@@ -91,17 +90,15 @@ def guess_measures(
         else:
             what = f"{guess.entry['measure']} by the {guess.entry['rater']}"
             why |= dict.fromkeys(family.names, f"{what} is already in {twice.columns[0]}")
+    titles = (notes or {}).get("variable_labels") or {}
     for name in names:
-        if name not in numeric and _speaks_of_a_measure(name, known):
-            why[name] = "its name is that of a measure, but it holds no numbers"
+        texts = (name, str(titles.get(name, ""))) if name not in numeric else ()
+        named = [m for text in texts for m in measures_in(text, {*range(len(text))}, known)]
+        if named:
+            why[name] = holds_words(_labels(named[0].cards), frame[name])
     order = {name: at for at, name in enumerate(names)}
     items_first = sorted(guesses, key=lambda g: ("items" not in g.entry, order[g.columns[0]]))
     return items_first, why
-
-
-def _speaks_of_a_measure(name: str, known: Known) -> bool:
-    count = len(re.findall(r"\d+", name))
-    return bool(measures_in(name, set(range(count)), known))
 
 
 # -- one family -------------------------------------------------------------------------------
@@ -118,7 +115,9 @@ def _guess(
 ) -> Guess | None:
     """Return what a family is, None where its names say nothing, or raise why it is open."""
     fixed = set(range(family.rows.shape[1])) - set(family.varying)
-    readings = measures_in(family.names[0], fixed, known)
+    readings = measures_in(family.names[0], fixed, known) or read_titles(
+        family, notes.get("variable_labels") or {}, known
+    )
     alone = len(family.varying) == 1 and len(family.names) > 2
     if not readings and not alone:
         return None
@@ -241,8 +240,8 @@ def _no_form_fits(cards: list[Any], answers: Answers, known: str) -> str:
     return f"names {known}, but the items or the answers ({answers.span}) do not fit that form"
 
 
-def _labels(cards: list[Any]) -> str:
-    return listing([card.name for card in cards][:4])
+def _labels(cards: Iterable[Any]) -> str:
+    return listing([str(getattr(card, "name", card)) for card in cards][:4])
 
 
 def _items(
@@ -315,22 +314,19 @@ def _total(
     able = [(card, scale) for card in cards if (scale := scale_in(named.scale, card.scales))]
     if not able:
         raise UnplacedError(f"names {_labels(cards)}, but no scale of it")
-    if named.scale in MEAN_WORDS:
-        able = [pair for pair in able if pair[0].scales[pair[1]].method != "sum"]
-        if not able:
-            raise UnplacedError(f"names a mean of {_labels(cards)}, whose score is a sum")
-    ranges = [card.scale_range(scale) for card, scale in able]
+    mean = named.scale in MEAN_WORDS
+    ranges = [_limits(card, scale, mean=mean) for card, scale in able]
     fitting = [pair for pair, limits in zip(able, ranges, strict=True) if answers.within(limits)]
     if not fitting:
         near = zip(able, ranges, strict=True)
         fitting = [pair for pair, limits in near if answers.nearly_within(limits)]
     if not fitting:
         card, scale = able[0]
-        low, high = card.scale_range(scale)
-        sums = sums_of(able, answers)
+        low, high = ranges[0]
+        sums = "" if mean else sums_of(able, answers)
         raise UnplacedError(
-            f"names {card.name}/{scale}, which runs from {low:g} to {high:g}, and holds "
-            f"{answers.span}{sums}"
+            f"names {'a mean of ' * mean}{card.name}/{scale}, which runs from {low:g} to {high:g}, "
+            f"and holds {answers.span}{sums}"
         )
     card, scale = min(fitting, key=lambda pair: pair[0].name not in used)
     lengths = {each.n_items for each, _ in fitting}
@@ -344,7 +340,7 @@ def _total(
     others = [each.name for each, _ in able if each.name != card.name]
     if others and card.name not in used:
         doubt = "; ".join(filter(None, [doubt, f"could also be {', '.join(others)}"]))
-    limits = card.scale_range(scale)
+    limits = _limits(card, scale, mean=mean)
     odd = sorted({f"{value:g}" for value in answers.outside(limits)})
     if odd:
         beyond = f"outside its range of {limits[0]:g} to {limits[1]:g}: {listing(odd)}"
@@ -352,7 +348,17 @@ def _total(
     text = family.pattern({} if session is None else {session: "session"})
     entry: dict[str, Any] = {"measure": card.name, "rater": whose}
     entry["score"] = text if scale == "total" else {scale: text}
+    if mean and card.scales[scale].method == "sum":
+        entry["scored"] = "mean"
     return Guess(entry, family.names, doubt, answers.codes(limits))
+
+
+def _limits(card: Any, scale: str, *, mean: bool) -> tuple[float, float]:
+    """Return the ends of a scale, as its name says that it is given: as scored, or as a mean."""
+    low, high = card.scale_range(scale)
+    key = card.scales[scale]
+    by = key.n_expected if mean and key.method == "sum" else 1
+    return low / by, high / by
 
 
 def _only_its_own(guess: Guess, all_names: Iterable[str]) -> Guess:

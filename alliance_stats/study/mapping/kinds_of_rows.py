@@ -12,7 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from .names import WORDS, folded
+from ..stages import stage_of
+from .names import WORDS
 from .values import as_word
 
 INSTRUMENT, INSTANCE, EVENT = (
@@ -74,16 +75,22 @@ def _kind(frame: pd.DataFrame, by: list[str], key: tuple[Any, ...], events: dict
 
 def _events(column: pd.Series) -> dict[str, Any]:
     """Return what each event is: a session's number, or an occasion."""
-    return {as_word(word): _event(as_word(word)) for word in column.dropna().unique()}
+    words = [as_word(word) for word in column.dropna().unique()]
+    stages = {_ARM.sub("", word): _stage(_ARM.sub("", word)) for word in words}
+    once = [stage for stage in stages.values() if [*stages.values()].count(stage) == 1]
+    return {
+        word: stage if (stage := stages[_ARM.sub("", word)]) in once else _ARM.sub("", word)
+        for word in words
+    }
 
 
-def _event(word: str) -> Any:
-    name = _ARM.sub("", word)
+def _stage(name: str) -> Any:
+    """Return what an event's name says: a session's number, a stage of treatment, or itself."""
     session = re.fullmatch(r"([a-z]+)_?(\d+)", name.casefold())
     if session and "session" in WORDS.get(session[1], {}):
         return int(session[2])
-    known = WORDS.get(folded(re.sub(r"\d+", "", name)), {}).get("occasion")
-    number = re.search(r"\d+$", name)
+    known = stage_of(name)
+    number = re.search(r"\d+", name)
     return f"{known}{number[0] if number else ''}" if known else name
 
 

@@ -10,9 +10,10 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
-from ..stages import without_accents, words_for
+from ..stages import without_accents, words_for, words_in
 from ..tables import OCCASIONS
 
 _NOT_PLAIN = re.compile(r"[^a-z0-9]")
@@ -61,7 +62,7 @@ ROLES: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "condition",
-        r"condition|cond|conditie|condicion|bedingung|arm|studienarm|(?:treatment)?(?:arm|group)|"
+        r"condition|cond|conditie|condicion|bedingung|studienarm|(?:treatment|study|trial)?(?:arm|group)|"
         r"grp|gruppe|groep|groupe|grupo|treatment|trt",
         "",
     ),
@@ -84,7 +85,8 @@ _ANY_ROLE = {
 OF_A_TOOL = {
     "Qualtrics": re.compile(
         r"status|progress|finished|durationinseconds|ipaddress|responseid|recipient\w+|"
-        r"distributionchannel|userlanguage|location(?:latitude|longitude)|enddate|externalreference"
+        r"distributionchannel|userlanguage|location(?:latitude|longitude|accuracy)|responseset|"
+        r"external(?:data)?reference|emailaddress|(?:start|end|recorded)date"
     ),
     "REDCap": re.compile(r"redcap(?:repeatinstrument|surveyidentifier)|\w+(?:timestamp|complete)"),
 }
@@ -140,6 +142,17 @@ def roles_of(name: str, *, sure: bool = True) -> list[str]:
     return [role for role, *patterns in ROLES if re.fullmatch(patterns[not sure] or "$.", low)]
 
 
+def roles_in(question: str) -> list[str]:
+    """Return the columns of ours that a question asks for: ``Please enter your client code``.
+
+    One word is not enough: ``How was the session?`` is no number of a session.
+    """
+    asked = {"which", "what", "welche", "welke", "quelle", "cual"}
+    words = ["number" if word in asked else word for word in words_in(question) if len(word) > 1]
+    pairs = [one + other for one, other in pairwise(words)]
+    return list(dict.fromkeys(role for pair in pairs for role in roles_of(pair)))
+
+
 def maybe_session(name: str) -> bool:
     """Return whether a name may also count sessions (``week``, ``visit``)."""
     return "session" in roles_of(name, sure=False)
@@ -167,7 +180,7 @@ def _aliases(cards: tuple[tuple[str, tuple[str, ...]], ...]) -> dict[str, tuple[
         for each in (name, *aliases):
             pairs[folded(each), name] = None
             letters = re.match(r"[a-z]+", each.casefold())
-            if letters and len(letters[0]) >= 2:
+            if letters and len(letters[0]) >= 2 and letters[0] not in WORDS:  # ``session-...``
                 pairs[letters[0], name] = None
     found: dict[str, tuple[str, ...]] = {}
     for alias, name in pairs:

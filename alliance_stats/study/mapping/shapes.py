@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from .names import NUMBERED, WORDS, folded
+from .names import NUMBERED, WORDS, Known, Named, folded, measures_in
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,14 @@ def families_of(names: list[str], aliases: Any) -> Iterator[Family]:
             apart.setdefault(_numbers_of_words(name, aliases), []).append(name)
         whole = [alike] if any(not key for key in apart) else apart.values()
         for group in whole:
-            rows = [[int(run) for run in re.findall(r"\d+", name)] for name in group]
+            rows = [numbers_in(name) for name in group]
             if max((run for row in rows for run in row), default=0) < 10_000:
                 yield Family(tuple(group), np.array(rows).reshape(len(group), -1))
+
+
+def numbers_in(text: str) -> list[int]:
+    """Return the numbers that stand in a name."""
+    return [int(run) for run in re.findall(r"\d+", text)]
 
 
 def _numbers_of_words(name: str, aliases: Any) -> tuple[str, ...]:
@@ -64,3 +69,30 @@ def _numbers_of_words(name: str, aliases: Any) -> tuple[str, ...]:
         if f"{word}{number}" in aliases
         or (glued and WORDS.get(word, {}).get("occasion") == NUMBERED)
     )
+
+
+def read_titles(family: Family, titles: Mapping[str, Any], known: Known) -> list[Named]:
+    """Return what the labels of columns say, where their names say nothing.
+
+    The numbers in labels are those in the names: ``Q5_3`` is labelled ``WAI-SR - item 3``.
+    """
+    texts = [str(titles.get(name) or "") for name in family.names]
+    if not texts[0] or len({re.sub(r"\d+", "#", text) for text in texts}) > 1:
+        return []
+    said = np.array([numbers_in(text) for text in texts]).reshape(len(texts), -1)
+    fixed = {at for at in range(said.shape[1]) if len(set(said[:, at])) == 1}
+    places = {
+        at: place
+        for place in family.varying
+        for at in range(said.shape[1])
+        if np.array_equal(said[:, at], family.rows[:, place])
+    }
+    if set(places.values()) != set(family.varying):
+        return []
+    return [
+        replace(
+            named, numbers=tuple(replace(n, position=places[n.position]) for n in named.numbers)
+        )
+        for named in measures_in(texts[0], fixed, known)
+        if all(number.position in places for number in named.numbers)
+    ]

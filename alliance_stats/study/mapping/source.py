@@ -29,7 +29,7 @@ from .values import (
     without_codes,
 )
 from .vocabulary import DAYS, KEYS, OCCASIONS, columns_for, enum_of, fields_of, type_of
-from .who import settle_ids
+from .who import leave_out_sums, settle_ids
 
 ROW = "{row}"
 """In place of a column of clients: a row is a client, its id the row's number in the file."""
@@ -57,6 +57,7 @@ class Source:
         self.spread: dict[str, dict[Slot, str]] = {}
         """Ours whose columns have the session or occasion in their names: slot → column."""
         self._take_where()
+        leave_out_sums(self)
         self.episode = self._episodes()
         self.written = Written(self.rows, {})
         self.columns = self._resolve()
@@ -89,9 +90,10 @@ class Source:
                 )
             taken &= here
         self.gathered.takings.add(self.file, self.spec, self.rows, taken)
-        self._keep(taken)
+        self.keep(taken)
 
-    def _keep(self, taken: np.ndarray) -> None:
+    def keep(self, taken: np.ndarray) -> None:
+        """Go on with some of the rows."""
         if not taken.all():
             self.frame, self.rows = self.frame[taken].reset_index(drop=True), self.rows[taken]
             self.notes.rows = self.rows
@@ -120,7 +122,7 @@ class Source:
         self.gathered.leave_out(table, "an episode that cannot be read", len(bad), self.file.file)
         kept = np.ones(len(number), dtype=bool)
         kept[bad] = False
-        self._keep(kept)
+        self.keep(kept)
         return np.nan_to_num(number[kept], nan=1).astype("int64")
 
     # -- columns ----------------------------------------------------------------------------

@@ -11,12 +11,12 @@ import pandas as pd
 
 from ...errors import ColumnError, ReadError, listing
 from ..reading import load, read_table
-from ..reading.kinds import KINDS
+from ..reading.kinds import files_in
 from .draft import MappingDraft, one_line
 from .families import Guess, guess_measures
 from .kinds_of_rows import EVENT, Kind, arms_of, kinds_of_rows
 from .likeness import like_placed
-from .names import ROLES, maybe_session, roles_of, tool_of
+from .names import ROLES, maybe_session, roles_in, roles_of, tool_of
 from .source import ROW
 from .tables_guess import TableGuess, guess_table, may_end
 from .values import dates, whole_numbers
@@ -88,6 +88,7 @@ def suggest_mapping(frame_or_path: pd.DataFrame | str | os.PathLike[str]) -> Map
     placed: dict[str, str] = {}
     unplaced: dict[str, str] = {}
     doubts: list[str] = []
+    names: list[str] = []
     filled = [each for each in frames if len(each[2])] or frames
     empty = [f"{file}, {sheet}" if sheet else file for file, sheet, frame in frames if frame.empty]
     if empty and len(filled) < len(frames):
@@ -106,6 +107,7 @@ def suggest_mapping(frame_or_path: pd.DataFrame | str | os.PathLike[str]) -> Map
             doubts.append(f"{where}: no column names a client; the sheet is left out of the draft")
             continue
         prefix = f"{where}: " if len(parts) > 1 else ""
+        names += [where] if prefix else []
         sources.append(sorting.source)
         placed |= {f"{prefix}{column}": what for column, what in sorting.placed.items()}
         unplaced |= {f"{prefix}{column}": why for column, why in sorting.unplaced.items()}
@@ -116,15 +118,14 @@ def suggest_mapping(frame_or_path: pd.DataFrame | str | os.PathLike[str]) -> Map
             "nothing to analyse; if a column holds one, write measures: (an instrument of your own "
             "needs a card in the folder measures)"
         )
-    return MappingDraft({"name": name, "sources": sources}, unplaced, tuple(doubts), placed)
+    mapping = {"name": name, "sources": sources}
+    return MappingDraft(mapping, unplaced, tuple(doubts), placed, tuple(names))
 
 
 def _files(path: Path) -> list[tuple[str, str, pd.DataFrame]]:
     if not path.is_dir():
         return _sheets(path, path.name)
-    places = [path, path / "data"] if (path / "data").is_dir() else [path]
-    found = (each for place in places for each in place.iterdir())
-    paths = sorted(each for each in found if each.suffix.lower() in KINDS)
+    paths = files_in(path)
     if not paths:
         raise ReadError(
             f"The folder '{path}' holds no file that can be read.",
@@ -186,7 +187,8 @@ def _sort(file: str, sheet: str, frame: pd.DataFrame, registry: Any) -> _Sorting
     words = dict.fromkeys(word for word, _ in like.values())
     doubts += [f"'{word}' in the names of columns may be an occasion" for word in words]
     result.unplaced |= {
-        name: like[name][1] if name in like else why.get(name) or _why(name) for name in open_
+        name: like[name][1] if name in like else why.get(name) or _why(name, labels.get(name, ""))
+        for name in open_
     }
     if "client_id" not in result.source and "client_id" not in result.source.get("columns", {}):
         doubts.append(
@@ -310,8 +312,8 @@ def _roles_for(table: str, roles: dict[str, str]) -> dict[str, str]:
     return {role: name for role, name in roles.items() if role in fields_of(table)}
 
 
-def _why(name: str) -> str:
-    tool = tool_of(name)
+def _why(name: str, label: str) -> str:
+    tool = tool_of(name) or tool_of(label)
     if tool:
         return f"written by {tool} itself; it comes along as it is"
     if may_end(name):
@@ -348,6 +350,13 @@ def _roles(
 
     take({name: name for name in names}, sure=True)
     take({name: labels[name] for name in names if name in labels}, sure=True)
+    asked = {name: role for name, label in labels.items() for role in roles_in(label)[:1]}
+    for name, role in asked.items():
+        alone = name in names and [*asked.values()].count(role) == 1
+        free = role not in roles and name not in roles.values()
+        if alone and free and _holds(frame[name], role):
+            roles[role] = name
+            doubts.append(f"'{name}' is taken for {role}, by its label {labels[name]!r}")
     take({name: name for name in names}, sure=False)
     if "episode" in roles and not _several_each(frame, roles):
         del roles["episode"]

@@ -18,11 +18,17 @@ from .vocabulary import enum_of
 
 _RATER = r"rater|who|source|perspective|beurteiler|perspektive"
 _MEASURE = r"measure|instrument|scale|questionnaire|fragebogen|vragenlijst|test|skala"
+_WHY = r"(?:reason|grund|reden|motif|motivo)"
+_END = (
+    r"(?:end(?:e|ing)?|(?:therapie)?(?:ende|beendigung|abbruch)|termination|dropout|discharge|"
+    r"ontslag)"
+)
 _NAMES: dict[str, dict[str, str]] = {
     "terminations": {
-        "last_session": r"lastsession|nsessions?|sessions|letztesitzung|anzahlsitzungen|n",
-        "reason": r"reason|why|ending|end|termination|outcome|grund|dropout|status|reden|motif|"
-        r"motivo|abbruch|beendigung",
+        "last_session": r"(?:last|end|final)session|(?:n|number)(?:of)?sessions?|sessions|"
+        r"letztesitzung|(?:anzahl|zahl)(?:der)?sitzungen|laatstesessie|n",
+        "reason": rf"(?:{_WHY}(?:for|of|fur|der|des|voor|du|de|del)?)?{_END}|{_WHY}|why|outcome|"
+        rf"{_END}s?(?:art|type|{_WHY})|status",
     },
     "events": {
         "kind": r"kind|event|type|ereignis",
@@ -55,11 +61,12 @@ _WORDS = {
     "completed": r"complete|finished|ended|(?:as)?planned(?:end)?|regular|(?:regular|planmassig)?"
     r"(?:beendet|abgeschlossen)|(?:regulares|planmassiges)ende|afgerond|voltooid|termine|acheve|"
     r"completado|terminado",
-    "dropout": r"droppedout|(?:therapie)?abbruch|abbrecher(?:in)?|(?:vorzeitig)?abgebrochen|"
+    "dropout": r"droppedout|(?:therapie)?abbruch(?:durch)?(?:(?:patient|klient)(?:en|in)?)?|"
+    r"abbrecher(?:in)?|(?:vorzeitig)?abgebrochen|"
     r"afgebroken|uitval|abandon|abandono|unilateral|withdrawn|withdrew|discontinued",
     "mutual": r"einvernehmlich(?:beendet)?|agreed|(?:by)?agreement|onderlingoverleg|deacuerdo",
-    "transferred": r"transfer|referred|verlegt|uberwiesen|(?:therapeuten)?wechsel|doorverwezen|"
-    r"oriente|derivado",
+    "transferred": r"transfer|referred|verlegt|uberw(?:iesen|eisung)|(?:therapeuten)?wechsel|"
+    r"doorverwezen|oriente|derivado",
     "administrative": r"admin|umzug|umgezogen|moved|relocation|verhuizing|demenagement|mudanza",
     "ongoing": r"current|active|in(?:therapy|progress|therapie)|laufend|lauft(?:noch)?|lopend|"
     r"encours|encurso",

@@ -15,6 +15,7 @@ import pandas as pd
 
 from ...errors import listing, plural
 from ..origin import Problem, SourceFile
+from .names import WORDS, folded
 from .values import as_word, ids, text_index, trimmed
 from .vocabulary import IDS
 
@@ -101,6 +102,39 @@ def _same_id(one: _Named, other: _Named, same: list[str]) -> Problem:
         sheet=mine.file.sheet,
         column=column,
     )
+
+
+def leave_out_sums(source: Any) -> None:
+    """Leave out rows at the foot of a sheet that hold sums or means over the clients above."""
+    column = source.spec.columns.get("client_id", "")
+    if source.spec.as_is or column not in source.frame.columns:
+        return
+    series = source.frame[column]
+    words, at = [], []
+    for row in range(len(series) - 1, -1, -1):
+        if pd.isna(series.iloc[row]):
+            continue
+        word = as_word(series.iloc[row])
+        if "scale" not in WORDS.get(folded(word), {}):
+            break
+        words.append(repr(word))
+        at.append(row)
+    if not at or len(at) == len(series):
+        return
+    source.notes.add(
+        "row_of_sums",
+        f"Under the clients {listing(words)} stands in column '{column}': a row of sums or means, "
+        "which is no client and is left out.",
+        hint="If it is the id of a client, give that client another.",
+        level="info",
+        column=column,
+        at=np.array(at[::-1]),
+    )
+    table = source.spec.table or "sessions"
+    source.gathered.leave_out(table, "a row of sums", len(at), source.file.file)
+    taken = np.ones(len(series), dtype=bool)
+    taken[at] = False
+    source.keep(taken)
 
 
 def settle_ids(source: Any) -> None:

@@ -18,7 +18,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-WRITTEN_MISSING = frozenset({"n.a.", "n. a.", "k.a.", "k. a.", "keine angabe", "-", "–", "—"})
+WRITTEN_MISSING = frozenset(
+    {"n.a.", "n. a.", "k.a.", "k. a.", "keine angabe", "fehlt", "fehlend", "-", "–", "—"}
+)
 """Words by which people say that nothing was given; a column where they are read so is told."""
 MISSING_WORDS: frozenset[str] = WRITTEN_MISSING.union(
     {"", ".", "na", "n/a", "nan", "<na>", "null"}

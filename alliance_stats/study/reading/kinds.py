@@ -108,3 +108,10 @@ def kind_of(file: Path) -> str:
         rule="wrong_kind",
         hint="Give the file the ending of its kind, or export it again.",
     )
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return the files of a study's folder, and of its folder ``data``, that can be read."""
+    places = [folder, folder / "data"] if (folder / "data").is_dir() else [folder]
+    found = (each for place in places for each in place.iterdir())
+    return sorted(each for each in found if each.suffix.lower() in KINDS)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ...errors import AllianceStatsError
+from ...errors import AllianceStatsError, listing
 from ..finding import find_study
 from ..mapping import read_study
 from ..origin import BESIDE, Problem, RawStudy, SetAside, table_of
+from ..reading.kinds import files_in
 from ..tables import TABLES, table_schema
 from .report import ValidationReport
 from .rules import RULES, SHAPE_RULES, STAGES, Finding, Rule, rules_of
@@ -255,7 +256,8 @@ class _Examination:
                 "warning",
                 "nothing_measured",
                 "The study holds no row of any table: there is nothing to analyse yet.",
-                "Fill its files, or name those that are filled under sources: in study.yaml.",
+                "Fill its files, or name those that are filled under sources: in study.yaml."
+                + self._not_named(),
             )
         elif filled <= {"therapists", "clients", "sessions", "terminations"}:
             yield Problem(
@@ -266,6 +268,16 @@ class _Examination:
                 "If a column holds one, name it under measures: of its source in study.yaml; an "
                 "instrument that is not known needs a card in the study's folder 'measures'.",
             )
+
+    def _not_named(self) -> str:
+        """Return which files of the study's folder no source names, and who drafts a source."""
+        if not self.raw.files:
+            return ""
+        named = {file.file for file in self.raw.files}
+        there = [file.relative_to(self.raw.folder).as_posix() for file in files_in(self.raw.folder)]
+        others = [file for file in there if file not in named]
+        draft = "suggest_mapping of the study's folder drafts what to write"
+        return f" No source names {listing(others)}; {draft}." if others else ""
 
     # -- the account of rows ----------------------------------------------------------------
 
