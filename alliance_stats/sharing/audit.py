@@ -14,8 +14,9 @@ from ..errors import listing
 from ..multilevel.engine.batches import Array
 from ..multilevel.formula.terms import INTERCEPT
 from .columns import ClinicColumns
-from .exposure import Exposure
+from .exposure import Exposure, Known
 from .noise import Budget
+from .recovery import EXACT, MOST_OF_MEAN, few_valued, shares_of_one, singled_out
 from .sums import Sums
 
 MIN_CLIENTS = 5
@@ -39,6 +40,11 @@ class Standard:
     most_told: float = MOST_TOLD
 
     @property
+    def most_of_one(self) -> float:
+        """The share of a sum that may be one client's (a dominance rule)."""
+        return max(MOST_OF_SPREAD, self.most_told)
+
+    @property
     def usual(self) -> bool:
         """Whether it is at least as strict as the default."""
         return self.min_clients >= MIN_CLIENTS and self.most_told <= MOST_TOLD
@@ -57,7 +63,7 @@ def clients_behind(columns: ClinicColumns) -> dict[str, int]:
 
 
 def about_columns(columns: ClinicColumns, standard: Standard) -> Iterator[str]:
-    """Yield what single columns would tell of few clients, whatever the file's kind."""
+    """Yield what the whole clinic's sums would tell of few clients, whatever the file's kind."""
     least = standard.min_clients
     people, everybody = columns.people, len(np.unique(columns.people))
     if everybody < 2 * least:
@@ -69,43 +75,113 @@ def about_columns(columns: ClinicColumns, standard: Standard) -> Iterator[str]:
         count = fewest_behind([columns.values], people)
         if count < least:
             yield f"An answer of '{columns.outcome}' is carried by {count} clients only."
-    yield from _small_cells(columns, people, least)
-    for name, column in zip(
-        (*columns.names[1:], columns.outcome), (*columns.arrays[1:], columns.values), strict=True
-    ):
-        squares = np.bincount(people, (column - column.mean()) ** 2)
-        if (
-            squares.sum() > 0
-            and squares.max() > max(MOST_OF_SPREAD, standard.most_told) * squares.sum()
-        ):
+    named = {**dict(zip(columns.names[1:], columns.arrays[1:], strict=True))}
+    for _, count, cell in _small_cells(named, people, least):
+        yield f"Only {count} clients have {cell}, which cross-products count."
+    rows = np.array([*named.values(), columns.values])
+    mean = _means(rows, people)[:, people]
+    whole = rows - rows.mean(axis=1, keepdims=True)
+    for part, said in ((whole, ""), (rows - mean, " from session to session")):
+        each = np.stack([[np.bincount(people, a * b) for b in part] for a in part])
+        for name, share in _dominated(each, columns, standard):
             yield (
-                f"One client makes up {100 * squares.max() / squares.sum():.0f} % of the spread of "
-                f"'{name}': an outlier, whose value could be computed from the sums."
+                f"One client makes up {100 * share:.0f} % of the spread of {name}{said}: an "
+                "outlier, whose value could be computed from the sums."
             )
 
 
-def _small_cells(columns: ClinicColumns, people: Array, least: int) -> Iterator[str]:
-    """Yield cells of two columns of few values that hold some clients, but few."""
-    masks: list[tuple[str, Array]] = []
-    for name, column in zip(columns.names[1:], columns.arrays[1:], strict=True):
+def _means(rows: Array, units: Array) -> Array:
+    """Return the mean of each column in each unit."""
+    return np.stack([np.bincount(units, row) for row in rows]) / np.bincount(units)
+
+
+def _of_clients(columns: ClinicColumns) -> Array:
+    """Return clients' means of predictors and outcome, without what computing adds to a number."""
+    unit = columns.unit[1:, None]
+    means = _means(np.array([*columns.arrays[1:], columns.values]), columns.grouping.units)
+    return np.asarray(np.round(means / unit, 9) * unit)
+
+
+def _dominated(
+    each: Array, columns: ClinicColumns, standard: Standard
+) -> Iterator[tuple[str, float]]:
+    """Yield columns of whose spread one client makes up most; else their combinations, if so.
+
+    `each` are every client's cross-products, (columns, columns, clients), the outcome last.
+    """
+    most, found = standard.most_of_one, False
+    for i, name in enumerate((*columns.names[1:], columns.outcome)):
+        total = each[i, i].sum()
+        if total > 0 and each[i, i].max() > most * total:
+            found = True
+            yield f"'{name}'", float(each[i, i].max() / total)
+    predictors = np.moveaxis(each[:-1, :-1], -1, 0)
+    share = float(shares_of_one(predictors).max()) if len(each) > 2 and not found else 0.0
+    if share > most:
+        yield f"a combination of {listing(columns.names[1:])}", share
+
+
+def _small_cells(
+    named: Mapping[str, Array], groups: Array, least: int
+) -> Iterator[tuple[list[str], int, str]]:
+    """Yield cells of two columns of few values that hold some groups, but few."""
+    masks: list[tuple[str, str, Array]] = []
+    for name, column in named.items():
         values = np.unique(column)
         if 1 < len(values) <= FEW_VALUES:
             of_value = [
-                np.bincount(people[column == v], minlength=people.max() + 1) > 0 for v in values
+                np.bincount(groups[column == v], minlength=groups.max() + 1) > 0 for v in values
             ]
-            masks += [(f"{name} = {v:g}", m) for v, m in zip(values, of_value, strict=True)]
-    for (one, first), (other, second) in combinations(masks, 2):
+            masks += [(name, f"{name} = {v:g}", m) for v, m in zip(values, of_value, strict=True)]
+    for (a, one, first), (b, other, second) in combinations(masks, 2):
         both = int((first & second).sum())
         if 0 < both < least and min(first.sum(), second.sum()) >= least:
-            yield f"Only {both} clients have {one} and {other}, which cross-products count."
+            yield [a, b], both, f"{one} and {other}"
 
 
-def about_sums(columns: ClinicColumns, sums: Sums, standard: Standard) -> list[str]:
-    """Return what sums by number of sessions would tell of few; nothing where they may be sent."""
+def _about_class(
+    columns: ClinicColumns, values: Array, which: str, standard: Standard
+) -> Iterator[tuple[list[str], str]]:
+    """Yield what sums over clients of one class would tell of few, and the columns it is about.
+
+    `values` are the clients' means, (columns, clients): the predictors', then the outcome's.
+    """
+    least, clients = standard.min_clients, values.shape[1]
+    few: dict[str, Array] = {}
+    for name, value in zip((*columns.names[1:], columns.outcome), values, strict=True):
+        kinds, counts = np.unique(value, return_counts=True)
+        spread = (value - value.mean()) ** 2
+        share = spread.max() / (spread.sum() or 1.0)
+        if name != columns.outcome and 1 < len(kinds) <= FEW_VALUES:
+            few[name] = value
+            if counts.min() < least:
+                yield [name], f"{which} only {counts.min()} have one value of '{name}'."
+        elif name != columns.outcome and 0 < clients - counts.max() < min(least, clients / 2):
+            other = f"{clients - counts.max()} have another '{name}' than all others"
+            yield [name], f"{which} only {other}."
+        elif share > max(MOST_OF_MEAN, standard.most_told):
+            yield (
+                [name],
+                f"{which} one makes up {100 * share:.0f} % of the spread of '{name}': an outlier.",
+            )
+    for about, count, cell in _small_cells(few, np.arange(clients), least):
+        yield about, f"{which} only {count} have {cell}."
+
+
+def about_sums(
+    columns: ClinicColumns, sums: Sums, standard: Standard, beside: Sequence[Known] = ()
+) -> list[str]:
+    """Return what sums by number of sessions would tell of few; nothing where they may be sent.
+
+    Parameters
+    ----------
+    beside
+        The columns of files that were sent before.
+    """
     units, least = columns.grouping.units, standard.min_clients
     size = np.bincount(units)
-    means = np.stack([np.bincount(units, c) / size for c in columns.scaled()[:-1]])
-    raw = np.stack([np.bincount(units, c) / size for c in columns.arrays])
+    means = _means(np.array(columns.scaled()[:-1]), units)
+    raw = _of_clients(columns)
     found, name = [], columns.groups[0]
     for n, m in zip(sums.sessions, sums.clients, strict=True):
         here = size == n
@@ -116,22 +192,41 @@ def about_sums(columns: ClinicColumns, sums: Sums, standard: Standard) -> list[s
                 f"different sums over them: fewer than {least} behind each."
             )
             continue
-        for term, values in zip(columns.names[1:], raw[1:, here], strict=True):
-            kinds, counts = np.unique(values, return_counts=True)
-            if 1 < len(kinds) <= FEW_VALUES and counts.min() < least:
-                found.append(
-                    f"Among the {m:.0f} of '{name}' with {n:.0f} sessions only {counts.min()} have "
-                    f"one value of '{term}'."
-                )
+        which = f"Among the {m:.0f} of '{name}' with {n:.0f} sessions"
+        found += [said for _, said in _about_class(columns, raw[:, here], which, standard)]
+        rows = np.vstack([means[:, here], *(known.means[:, here] for known in beside)])
+        found += _about_singled([rows / EXACT, few_valued(rows) / EXACT], standard, which, beside)
     return found
 
 
+def _about_singled(
+    ways: Sequence[Array], standard: Standard, which: str, beside: Sequence[Known]
+) -> list[str]:
+    """Return of how many clients the sums together hold more than they may: all, or of cells."""
+    if standard.most_told >= 1.0:
+        return []
+    told = [singled_out(rows, standard.min_clients, standard.most_told) for rows in ways]
+    over = max(count for _, count in told)
+    files = listing([f"'{known.file}'" for known in beside])
+    added = f" and those of {files}, sent before," if beside else ""
+    remedy = " Keep to the predictors of one file." if beside else ""
+    return [
+        f"{which} combinations of the sums{added} single out {over} (an outlier, or a small cell "
+        f"of the predictors): up to {100 * max(shares.max() for shares, _ in told):.0f} % of a "
+        f"mean could be computed.{remedy}"
+    ] * (over > 0)
+
+
 def about_curve(
-    exposure: Exposure, digits: Mapping[str, int], standard: Standard
+    exposure: Exposure,
+    digits: Mapping[str, int],
+    standard: Standard,
+    beside: Sequence[Known] = (),
 ) -> dict[str, list[str]]:
     """Return by column what a curve of so many digits would tell of single people, if anything."""
     found: dict[str, list[str]] = {}
-    outcome = exposure.columns.outcome
+    columns, least = exposure.columns, standard.min_clients
+    outcome = columns.outcome
     for name, shares in exposure.shares(digits).items():
         over = int((shares > standard.most_told).sum())
         if over:
@@ -139,16 +234,44 @@ def about_curve(
                 f"A reader who knows everybody's number of sessions could compute "
                 f"{100 * standard.most_told:.0f} % or more of the mean "
                 f"{f'of {name} ' if name in digits else ''}of {over} of {len(shares)} of "
-                f"'{exposure.columns.groups[0] if name in digits else name}' "
+                f"'{columns.groups[0] if name in digits else name}' "
                 f"(at most {100 * shares.max():.0f} %)."
             )
-    for name, (told, there) in exposure.bits(digits, standard.min_clients).items():
-        if told > BITS * there and standard.most_told < 1.0:
-            found.setdefault(name, []).append(
-                f"The sums of '{name}', in whole steps, could be searched for: {told:.0f} bits are "
-                f"told of {there:.0f} that there are."
-            )
+    if standard.most_told >= 1.0:
+        return found
+    for pair, told, there in exposure.bits(digits, least):
+        if told > BITS * there:
+            for name in pair:
+                found.setdefault(name, []).append(
+                    f"The sums of '{' x '.join(pair)}', in whole steps, could be searched for: "
+                    f"{told:.0f} bits are told of {there:.0f} that there are."
+                )
+    for names, said in _about_classes(exposure, digits, standard):
+        for name in names:
+            found.setdefault(name, []).append(said)
+    which = f"Of the {len(exposure.sizes)} of '{columns.groups[0]}'"
+    ways = [exposure.rows(digits, beside, few) for few in (False, True)]
+    for said in _about_singled(ways, standard, which, beside):
+        found.setdefault(outcome, []).append(said)
     return found
+
+
+def _about_classes(
+    exposure: Exposure, digits: Mapping[str, int], standard: Standard
+) -> Iterator[tuple[list[str], str]]:
+    """Yield what is told of few in classes whose sums follow from a curve of so many digits."""
+    columns, names = exposure.columns, [*exposure.columns.names[1:], exposure.columns.outcome]
+    raw = _of_clients(columns)
+    alone = {name: exposure.classes_told(name, digits) for name in names}
+    for one in np.unique(exposure.classes):
+        here = exposure.classes == one
+        which = (
+            f"Among the {here.sum()} of '{columns.groups[0]}' with {exposure.sizes[here][0]:.0f} "
+            "sessions, whose sums follow from the curve,"
+        )
+        for about, said in _about_class(columns, raw[:, here], which, standard):
+            if all(alone[name][one] for name in about):
+                yield about, said
 
 
 def about_noise(budget: Budget, spent: float, cost: Mapping[str, float]) -> dict[str, Any]:
@@ -266,8 +389,8 @@ def told(
             float(knowing.mean()), 3
         )
         found["bits told of whole numbers, and bits there are"] = {
-            name: [round(t, 1), round(h, 1)]
-            for name, (t, h) in exposure.bits(digits, standard.min_clients).items()
+            " x ".join(names): [round(t, 1), round(h, 1)]
+            for names, t, h in exposure.bits(digits, standard.min_clients)
         }
     if earlier:
         said.append(f"Other files about these clients that were written before: {earlier}.")

@@ -22,10 +22,11 @@ from . import audit
 from .agreement import Agreement, is_file_of_agreement, read_agreement, table_of, whole_score
 from .answers import Answers
 from .audit import MIN_CLIENTS, USUAL, Standard
+from .beside import known_before
 from .columns import ClinicColumns, read_columns
 from .curve import Curve
 from .expansion import Expansion
-from .exposure import USUAL_ABOVE, USUAL_RATIO, Exposure
+from .exposure import USUAL_ABOVE, USUAL_RATIO, Exposure, Known
 from .form import Body, Kind, answer, axes_of, beyond_ends, choose_form
 from .ledger import Ledger, fingerprint
 from .noise import Budget, bounded
@@ -158,12 +159,13 @@ def clinic_file(
     min_clients = _either(min_clients, agreed, "min_clients", MIN_CLIENTS)
     kind, digits = _either(kind, agreed, "kind", "auto"), _either(digits, agreed, "digits", None)
     ratios = _either(ratios, agreed, "ratios", None)
-    beside = Path(path).parent if path is not None and ledger is None else None
+    alone = Path(path).parent if path is not None and ledger is None else None
     if isinstance(data, Study):
-        beside = None
+        alone = None
         ledger = ledger if ledger is not None or _shipped(data) else data.folder
-        data = table_of(data, agreed.formula, agreed.scores)
-    data = checked_table(data, "data")
+        table = table_of(data, agreed.formula, agreed.scores)
+    else:
+        table = checked_table(data, "data")
     least = whole(min_clients, "min_clients", 1)
     standard = Standard(least, 1.0 / least if most_told is None else _told_share(most_told))
     checked_choice("kind", kind, ("auto", "sums", "curve", "round"))
@@ -175,7 +177,7 @@ def clinic_file(
                                                          (link, "link", None))]  # fmt: skip
     outcome = agreed.formula.split("~")[0].strip()
     kind_of = Answers.of(asked[0], asked[1], words.get(outcome))
-    columns = read_columns(agreed.formula, data, words, kind_of)
+    columns = read_columns(agreed.formula, table, words, kind_of)
     named = {**agreed.units, **_mapping(units, "units", "what a column is measured in", "points")}
     _check_units(columns, named)
     budget = None if noise is None else Budget.of(noise)
@@ -184,7 +186,13 @@ def clinic_file(
     book = _book(path, ledger)
     entry = book.entry(columns, "", str(path))
     people = entry.people
-    model, name = _model(columns, named), _name(clinic, path)
+
+    def rows(formula: str) -> pd.DataFrame:
+        return table_of(data, formula, agreed.scores) if isinstance(data, Study) else table
+
+    others = [] if budget is not None else book.other_models(entry)
+    beside, unknown = known_before(others, columns, rows, columns.categories)
+    model, name = columns.model(named), _name(clinic, path)
     body: Body
     exposure: Exposure | None
     chosen: dict[str, int] | None
@@ -195,18 +203,22 @@ def clinic_file(
         if clinic is None:  # Bern-2.json is Bern's second
             name = name.removesuffix(f"-{point.number}")
         before = book.rounds(columns.outcome, people)
-        body, exposure, chosen, why = answer(columns, model, point, name, digits, standard, before)
+        body, exposure, chosen, why = answer(
+            columns, model, point, name, digits, standard, before, beside
+        )
         usual: Sequence[float] = body.centre.tolist()
     else:
         if not columns.one_mail:
             raise DesignError(f"kind='{kind}' cannot hold this model, which takes rounds of mail.")
         axes = axes_of(columns, _mapping(ratios, "ratios", "a group's range", (0.1, 3)))
-        body, exposure, chosen, why = choose_form(columns, axes, kind, digits, standard, budget)
+        body, exposure, chosen, why = choose_form(
+            columns, axes, kind, digits, standard, budget, beside
+        )
         usual = [
             max(axis.low, min(d, axis.high)) for axis, d in zip(axes, USUAL_RATIOS, strict=False)
         ]
     numbers = _numbers(columns, body)
-    cost = _cost(columns, body, usual)
+    cost = _cost(columns, body, usual, numbers["rows"])
     earlier = book.earlier(people)
     if budget is None:
         tells = audit.told(columns, exposure, chosen, standard, earlier, cost)
@@ -225,8 +237,9 @@ def clinic_file(
         version=version("alliance-stats"),
     )
     entry = replace(entry, body=fingerprint(file.content()[file.kind]))
+    entry = replace(entry, digits=dict(chosen or {}))
     if isinstance(body, Expansion):
-        entry = replace(entry, at=dict(body.point.at), digits=dict(chosen or {}))
+        entry = replace(entry, at=dict(body.point.at))
     if budget is not None:
         entry = replace(entry, epsilon=budget.epsilon)
     against = [
@@ -236,15 +249,15 @@ def clinic_file(
     ]
     if against:
         raise WithheldError(_refusal(against, columns, standard))
-    beyond = [] if standard.usual else _beyond(columns, body, exposure, chosen)
-    findings = (*beyond, *book.repeats(entry))
+    beyond = [] if standard.usual else _beyond(columns, body, exposure, chosen, beside)
+    findings = (*beyond, *unknown, *book.repeats(entry))
     advice = _advice(columns, file, standard)
     if isinstance(body, Curve):
         advice += tuple(beyond_ends(columns, body))
-    if beside is not None:
+    if alone is not None:
         advice += (
             f"The rows are a table of no study: what was sent of them is remembered beside "
-            f"'{beside}' alone. Files elsewhere are not compared; name one ledger= always.",
+            f"'{alone}' alone. Files elsewhere are not compared; name one ledger= always.",
         )
     if path is None:
         return ClinicFile(None, file, findings, advice)
@@ -265,13 +278,13 @@ def _either(given: Any, agreed: Agreement, name: str, usual: Any) -> Any:
     return given if given is not None else agreed.settings.get(name, usual)
 
 
-def _cost(columns: ClinicColumns, body: Body, at: Sequence[float]) -> dict[str, float]:
+def _cost(columns: ClinicColumns, body: Body, at: Sequence[float], rows: int) -> dict[str, float]:
     """Return how far rounding or noise moves the clinic's own fit (see `moved_by`)."""
     if isinstance(body, Expansion) and columns.answers is not None:
         return body.cost
     cross = body.contribution(at, 0).cross
     unsure = [(body.variances(at), np.eye(len(cross)))]
-    return moved_by(unsure, cross, columns.n - len(columns.names))
+    return moved_by(unsure, cross, rows - len(columns.names))
 
 
 def _numbers(columns: ClinicColumns, body: Body) -> dict[str, int]:
@@ -319,14 +332,16 @@ def _beyond(
     body: Body,
     exposure: Exposure | None,
     digits: Mapping[str, int] | None,
+    beside: Sequence[Known],
 ) -> list[str]:
     """Return what the default standard would have refused."""
     found = list(audit.about_columns(columns, USUAL))
     if isinstance(body, Sums):
-        return found if body.noise else found + audit.about_sums(columns, body, USUAL)
+        return found if body.noise else found + audit.about_sums(columns, body, USUAL, beside)
     assert exposure is not None
     assert digits is not None
-    return found + [s for of in audit.about_curve(exposure, digits, USUAL).values() for s in of]
+    said = audit.about_curve(exposure, digits, USUAL, beside).values()
+    return found + list(dict.fromkeys(sentence for of in said for sentence in of))
 
 
 def _refusal(against: Sequence[str], columns: ClinicColumns, standard: Standard) -> str:
@@ -351,22 +366,6 @@ def _check_units(columns: ClinicColumns, units: Mapping[str, str]) -> None:
     wrong = [name for name in units if name not in known]
     if wrong:
         raise DesignError(f"units= names '{wrong[0]}', which the model does not use.")
-
-
-def _model(columns: ClinicColumns, units: Mapping[str, str]) -> dict[str, object]:
-    asked = None if columns.answers is None else columns.answers.asked
-    return {
-        "formula": columns.formula.text,
-        "outcome": columns.outcome,
-        "family": "gaussian" if asked is None else asked.family,
-        "link": "identity" if asked is None else str(asked.link),
-        "terms": list(columns.names),
-        "groups": list(columns.groups),
-        "effects": [list(of) for of in columns.effects],
-        "blocks": [list(level.blocks) for level in columns.levels],
-        "categories": columns.categories,
-        "units": {name: str(word) for name, word in units.items()},
-    }
 
 
 def _name(clinic: str | None, path: str | PathLike[str] | None) -> str:

@@ -107,11 +107,30 @@ class ClinicColumns:
         return self.grouping.names
 
     @property
+    def who(self) -> list[str]:
+        """The columns that say whose a row is."""
+        return [CLIENT] if CLIENT in self.frame.columns else list(self.grouping.columns[0])
+
+    @property
     def people(self) -> Array:
         """The client of each row: numbers, whichever level clients are."""
-        if CLIENT in self.frame.columns:
-            return pd.factorize(self.frame[CLIENT])[0]
-        return self.grouping.of_rows(0)
+        return pd.factorize(ids_of(self.frame, self.who))[0]
+
+    def model(self, units: Mapping[str, object]) -> dict[str, object]:
+        """Return the model as the file names it."""
+        asked = None if self.answers is None else self.answers.asked
+        return {
+            "formula": self.formula.text,
+            "outcome": self.outcome,
+            "family": "gaussian" if asked is None else asked.family,
+            "link": "identity" if asked is None else str(asked.link),
+            "terms": list(self.names),
+            "groups": list(self.groups),
+            "effects": [list(of) for of in self.effects],
+            "blocks": [list(level.blocks) for level in self.levels],
+            "categories": self.categories,
+            "units": {name: str(word) for name, word in units.items()},
+        }
 
     def scaled(self) -> list[Array]:
         """Return the columns of X and the outcome as the file has them."""
@@ -179,6 +198,37 @@ def read_columns(
         len(data) - len(table),
         answers,
     )
+
+
+def ids_of(frame: pd.DataFrame, who: Sequence[str]) -> Array:
+    """Return in words whose each row is."""
+    ids = frame[list(who)].astype(str)
+    return np.asarray(ids[who[0]] if len(who) == 1 else ids.agg("\x1f".join, axis=1), dtype=object)
+
+
+def predictors_by_client(
+    formula: str, data: pd.DataFrame, categories: Mapping[str, Sequence[str]], who: Sequence[str]
+) -> pd.DataFrame:
+    """Return clients' means of a model's predictors, in units near each one's SD.
+
+    Raises
+    ------
+    FormulaError, ColumnError, DesignError
+        Where these rows do not hold them.
+    """
+    parsed = parse_formula(formula).over(data.columns)
+    used = {name: words for name, words in categories.items() if name in parsed.columns}
+    table, _, _ = complete_rows(parsed.columns, _with_categories(parsed, data, used))
+    missing = [name for name in who if name not in table.frame]
+    if missing:
+        raise ColumnError(f"There is no column '{missing[0]}'.")
+    names, arrays = _fixed(parsed, table, _categories(parsed, table.frame))
+    placed = {
+        name: (column - shift) / unit
+        for name, column in zip(names[1:], arrays[1:], strict=True)
+        for shift, unit in [_place(column)]
+    }
+    return pd.DataFrame(placed).groupby(ids_of(table.frame, who)).mean()
 
 
 def _check_formula(parsed: Formula) -> None:

@@ -17,9 +17,10 @@ methods, are safe where the bits told are fewer than what there is to know.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 
 import numpy as np
 
@@ -29,6 +30,7 @@ from ..multilevel.engine.elimination import State, eliminate
 from ..multilevel.engine.likelihood import Partition
 from .columns import ClinicColumns
 from .curve import Axis
+from .recovery import EXACT, few_valued
 
 POINTS = (32, 14)
 """Values of the ratios at which sums are counted, for one ratio and a side of two."""
@@ -39,10 +41,28 @@ USUAL_RATIO = 0.6
 USUAL_ABOVE = 0.1
 FEWEST_PAIRS = 10  # clients beyond one a class, below which a spread within classes is not known
 FLAT = 1e-9
+FOLLOWS = 0.5  # share of a class's sum from which it is taken to follow from the curve
 
 
 Digits = Mapping[str, int]
 """To how many decimals each column is rounded, by its name."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A file about these clients that was sent before.
+
+    Attributes
+    ----------
+    means
+        Clients' means of its predictors in its units, (columns, clients).
+    digits
+        To how many decimals each went out; empty where sums went out as they are.
+    """
+
+    file: str
+    means: Array
+    digits: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -140,7 +160,7 @@ class Exposure:
         return found
 
     @cached_property
-    def _classes(self) -> Array:
+    def classes(self) -> Array:
         """Each client's class: clients whom the weights do not tell apart have one number."""
         keys = self.sizes
         if self.above is not None:
@@ -153,8 +173,8 @@ class Exposure:
         A session number, say, is known from how many sessions there were.
         """
         mean = np.bincount(self.columns.grouping.units, column) / self.sizes
-        count = np.bincount(self._classes)
-        within = mean - (np.bincount(self._classes, mean) / count)[self._classes]
+        count = np.bincount(self.classes)
+        within = mean - (np.bincount(self.classes, mean) / count)[self.classes]
         free = len(mean) - len(count)
         if free < FEWEST_PAIRS:
             return float(mean.std())
@@ -166,47 +186,111 @@ class Exposure:
         found = {name: self.spread(column) for name, column in named}
         return {name: spread for name, spread in found.items() if spread > FLAT}
 
-    def knowing_predictors(self, digits: Digits) -> Array:
-        """Return the shares of clients' means for a reader who knows every predictor exactly."""
-        own, _ = self._spreads
-        units, outcome, parts = self.columns.grouping.units, digits[self.columns.outcome], []
+    def rows_of(self, column: Array, name: str, digits: int) -> Array:
+        """Return the weights of a column's sums over rounding, those left out that say nothing."""
+        size, V = self._alone[self._varies(column)]
+        kept = size > FLAT * size[0]
+        return np.asarray(size[kept, None] * V[kept] / self.noise(digits))
+
+    @cached_property
+    def _alone(self) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+        """Weights as they are; and as they differ between points, for a column that varies within.
+
+        What such a column's products add up to within clients is the same at every point.
+        """
+        between = self.weights - self.weights.mean(axis=0)
+        return self._predictor, np.linalg.svd(between, full_matrices=False)[1:]
+
+    def _varies(self, column: Array) -> bool:
+        units = self.columns.grouping.units
+        mean = np.bincount(units, column) / self.sizes
+        return bool(np.abs(column - mean[units]).max() > FLAT)
+
+    def rows(self, digits: Digits, beside: Sequence[Known] = (), few: bool = False) -> Array:
+        """Return the weights of clients' means in all sums of the outcome, over their noise.
+
+        These are the sums with each predictor, whose values the reader is taken to know, and those
+        of files that were sent before; with `few` those alone with predictors of few values.
+        """
+        units, outcome = self.columns.grouping.units, digits[self.columns.outcome]
+        own, parts = self._spreads[0] * self.residual_sd, []
+
+        def put(weights: Array, mean: Array) -> None:
+            if not few or len(few_valued(mean[None])):
+                parts.append(weights * mean)
+
         for name, column in zip(self.columns.names, self.columns.scaled()[:-1], strict=True):
             mean = np.bincount(units, column) / self.sizes
-            noise = self.noise(min(digits[name], outcome)) / self.residual_sd
-            parts.append(self.weights * mean / noise)
-        _, size, V = np.linalg.svd(np.vstack(parts) * own, full_matrices=False)
+            put(self.rows_of(column, name, min(digits[name], outcome)), mean)
+        for known in beside:
+            alone = np.equal.outer(np.unique(self.sizes), self.sizes) / EXACT
+            for place, mean in enumerate(known.means):
+                of = (mean[units], "", known.digits[place]) if known.digits else None
+                put(alone if of is None else self.rows_of(*of), mean)
+        return np.vstack(parts) * own
+
+    def knowing_predictors(self, digits: Digits) -> Array:
+        """Return the shares of clients' means for a reader who knows every predictor exactly."""
+        _, size, V = np.linalg.svd(self.rows(digits), full_matrices=False)
         return np.asarray((size**2 / (size**2 + 1.0)) @ V**2)
 
-    def bits(self, digits: Digits, least: int) -> dict[str, tuple[float, float]]:
-        """Return for each column of whole steps the bits that are told, and those there are.
+    def classes_told(self, name: str, digits: Digits) -> Array:
+        """Say of each class whether sums of a column's squares over it follow from the sums."""
+        column = dict(zip(self._names, self.columns.scaled()[1:], strict=True))[name]
+        size, V = self._alone[self._varies(column)]
+        spread = self.spread(column) or 1.0
+        told = size**2 / (size**2 + (self.noise(digits[name]) / spread) ** 2)
+        along = np.stack([np.bincount(self.classes, row) for row in V])
+        return np.asarray(told @ along**2 / np.bincount(self.classes) > FOLLOWS)
 
-        What there is to know are the column's sums in each class. Columns whose sums may be known,
-        since each class and each value in it are held by `least` clients, are not asked.
+    @property
+    def _names(self) -> list[str]:
+        return [*self.columns.names[1:], self.columns.outcome]
+
+    def bits(self, digits: Digits, least: int) -> list[tuple[tuple[str, ...], float, float]]:
+        """Return columns of whole steps, the bits that are told of their sums, and those there are.
+
+        What there is to know are a column's sums in each class, and those of the product of two
+        predictors of few values, which count cells. Columns whose sums may be known, since each
+        class and each value in it are held by `least` clients, are not asked.
         """
-        columns, classes = self.columns, self._classes
-        units, found = columns.grouping.units, {}
-        raw = [*zip(columns.names[1:], columns.arrays[1:], columns.unit[1:-1], strict=True)]
-        raw.append((columns.outcome, columns.values, columns.unit[-1]))
-        for name, column, unit in raw:
-            step, spread = _step(column), self.spread(column)
-            mean = np.bincount(units, column) / self.sizes
-            if step is None or not spread > FLAT * unit or _many(mean, classes, least):
+        columns, units = self.columns, self.columns.grouping.units
+        raw = [
+            *zip(self._names, (*columns.arrays[1:], columns.values), columns.unit[1:], strict=True)
+        ]
+        of_one = [((name,), (column,), float(unit)) for name, column, unit in raw]
+        few = [
+            ((name,), (column,), unit)
+            for (name,), (column,), unit in of_one[:-1]
+            if 1 < len(np.unique(column)) <= FEW_VALUES
+        ]
+        of_two = [
+            (one[0] + two[0], one[1] + two[1], one[2] * two[2]) for one, two in combinations(few, 2)
+        ]
+        found = []
+        for names, of, unit in [*of_one, *of_two]:
+            means = np.stack([np.bincount(units, column) / self.sizes for column in of])
+            whole = all(np.abs(c - m[units]).max() < FLAT for c, m in zip(of, means, strict=True))
+            if len(of) > 1 and not whole:
                 continue
-            whole = np.abs(column - mean[units]).max() < FLAT
+            column = np.prod(of, axis=0)
+            step, spread = _step(column), self.spread(column)
+            if step is None or not spread > FLAT * unit or _many(means, self.classes, least):
+                continue
             steps = np.ones(len(self.sizes)) if whole else self.sizes
-            variance = np.bincount(classes, (steps * spread / step) ** 2)
+            variance = np.bincount(self.classes, (steps * spread / step) ** 2)
             there = 0.5 * np.log2(2.0 * np.pi * math.e * (variance + 1.0 / 12.0))
-            size = self._predictor[0] * spread / unit
-            told = 0.5 * np.log2(1.0 + (size / self.noise(digits[name])) ** 2)
-            found[name] = float(told.sum()), float(np.maximum(there, 0.0).sum())
+            noise = self.noise(min(digits[name] for name in names))
+            told = 0.5 * np.log2(1.0 + (self._predictor[0] * spread / unit / noise) ** 2)
+            found.append((names, float(told.sum()), float(np.maximum(there, 0.0).sum())))
         return found
 
 
-def _many(mean: Array, classes: Array, least: int) -> bool:
-    """Say whether each class holds enough clients, and each value in it where values are few."""
-    few = len(np.unique(mean)) <= FEW_VALUES
-    keys = np.unique(mean, return_inverse=True)[1] if few else np.zeros(len(mean), dtype=int)
-    counts = np.unique(np.stack([classes, keys]), axis=1, return_counts=True)[1]
+def _many(means: Array, classes: Array, least: int) -> bool:
+    """Say whether each class holds enough clients, and each cell in it where values are few."""
+    keys = [np.unique(mean, return_inverse=True)[1] for mean in means]
+    keys = [key for key in keys if key.max() < FEW_VALUES]
+    counts = np.unique(np.stack([classes, *keys]), axis=1, return_counts=True)[1]
     return bool(counts.min() >= least)
 
 

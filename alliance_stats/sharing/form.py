@@ -27,7 +27,7 @@ from .expansion import (
     problem_of,
     weights_of_units,
 )
-from .exposure import Exposure
+from .exposure import Exposure, Known
 from .noise import Budget, noisy
 from .round_exposure import RoundExposure
 from .rounding import solved
@@ -53,6 +53,7 @@ def choose_form(
     digits: int | None,
     standard: Standard,
     budget: Budget | None = None,
+    beside: Sequence[Known] = (),
 ) -> tuple[Sums | Curve, Exposure | None, dict[str, int] | None, list[str]]:
     """Return the likelihood in the most exact form that may go, and what speaks against it."""
     two_levels = len(axes) == 1
@@ -64,12 +65,12 @@ def choose_form(
         sums = sums_of(columns.scaled(), columns.grouping)
         if budget is not None:  # the noise hides what few clients in a class would tell
             return noisy(sums, budget), None, None, []
-        few = audit.about_sums(columns, sums, standard)
+        few = audit.about_sums(columns, sums, standard, beside)
         if not few or kind == "sums":
             return sums, None, None, few
     exposure = Exposure.of(columns, axes)
     names = (*columns.names, columns.outcome)
-    chosen, why = _digits(exposure, names, digits, standard)
+    chosen, why = _digits(exposure, names, digits, standard, beside)
     curve = fit_curve(_likelihood(columns), axes, max(chosen.values()))
     return curve.rounded([chosen[name] for name in names]), exposure, chosen, why
 
@@ -79,18 +80,19 @@ def _digits(
     names: Sequence[str],
     digits: int | None,
     standard: Standard,
+    beside: Sequence[Known],
     most: int = SEARCHED[0],
     alike: bool = False,
 ) -> tuple[dict[str, int], list[str]]:
     """Return to how many decimals each column may go, at most `most`, and what is against it."""
     chosen = dict.fromkeys(names, most if digits is None else digits)
-    against = audit.about_curve(exposure, chosen, standard)
+    against = audit.about_curve(exposure, chosen, standard, beside)
     for fewer in range(most - 1, -1, -1) if digits is None else ():
         if not against:
             break
         chosen |= dict.fromkeys(chosen if alike else against, fewer)
-        against = audit.about_curve(exposure, chosen, standard)
-    return chosen, [said for of in against.values() for said in of]
+        against = audit.about_curve(exposure, chosen, standard, beside)
+    return chosen, list(dict.fromkeys(said for of in against.values() for said in of))
 
 
 def answer(
@@ -101,6 +103,7 @@ def answer(
     digits: int | None,
     standard: Standard,
     earlier: Sequence[tuple[Mapping[str, float], Mapping[str, int]]] = (),
+    beside: Sequence[Known] = (),
 ) -> tuple[Expansion, Exposure, dict[str, int], list[str]]:
     """Return what a clinic answers at a point of a search, audited with all it answered before.
 
@@ -146,7 +149,7 @@ def answer(
     exposure = RoundExposure.at_points(columns, shown, history, row_sd)
     most = min(FIRST_DIGITS + point.number, SEARCHED[0])
     alike = answers is not None
-    chosen, why = _digits(exposure, names, digits, standard, most, alike)
+    chosen, why = _digits(exposure, names, digits, standard, beside, most, alike)
     rounded = [min(chosen.values())] if answers else [chosen[name] for name in names]
     return found.rounded(rounded), exposure, chosen, [*against, *why]
 

@@ -24,12 +24,11 @@ import pandas as pd
 
 from ..core.disclosure import RARE
 from ..core.outputs import owner_only, write_whole
-from ..core.people import CLIENT
 from ..core.shown_groups import Ledger as Groups
 from ..errors import ReadError
 from ..multilevel.engine.batches import Array
 from ..multilevel.formula.terms import INTERCEPT
-from .columns import ClinicColumns
+from .columns import ClinicColumns, ids_of
 
 NAME = "shared-files.json"
 HOME = ".alliance-stats"
@@ -54,7 +53,7 @@ class Entry:
     at: Mapping[str, float] = field(default_factory=dict)
     """The point of a round of a search by mail, by name."""
     digits: Mapping[str, int] = field(default_factory=dict)
-    """To how many decimals the answer went out there, by column."""
+    """To how many decimals the columns of a curve or a round went out; empty of sums."""
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """By term a fingerprint of each client's values, in the order of `people`."""
 
@@ -100,11 +99,7 @@ class Ledger:
 
     def entry(self, columns: ClinicColumns, body: str, path: str) -> Entry:
         """Return what is remembered of a file: its model, and who is in it with which values."""
-        if CLIENT in columns.frame.columns:
-            ids = columns.frame[CLIENT].astype(str).to_numpy()
-        else:
-            lowest = columns.grouping.columns[0]
-            ids = columns.frame[list(lowest)].astype(str).agg("\x1f".join, axis=1).to_numpy()
+        ids = ids_of(columns.frame, columns.who)
         prints = {name: self._print(name) for name in map(str, pd.unique(ids))}
 
         def of_column(values: Array) -> dict[str, str]:
@@ -148,6 +143,17 @@ class Ledger:
             (one.at, one.digits)
             for one in self.entries
             if one.at and one.outcome == outcome and ids & {who for who, _ in one.people}
+        ]
+
+    def other_models(self, entry: Entry) -> list[Entry]:
+        """Return the files about some of these people that are of other models, without noise."""
+        ids = {one for one, _ in entry.people}
+        return [
+            one
+            for one in self.entries
+            if one.formula != entry.formula
+            and not one.epsilon
+            and ids & {who for who, _ in one.people}
         ]
 
     def repeats(self, entry: Entry) -> list[str]:

@@ -19,7 +19,7 @@ import numpy as np
 from ..multilevel.engine.batches import Array
 from .columns import ClinicColumns
 from .expansion import own_units
-from .exposure import USUAL_ABOVE, USUAL_RATIO, Digits, Exposure, _summed
+from .exposure import FOLLOWS, USUAL_ABOVE, USUAL_RATIO, Digits, Exposure, _summed
 
 USUAL_SLOPE = 0.1  # variance that slopes give a row, over the residual one
 STEP = 1e-3  # of the differences by which derivatives are taken
@@ -69,6 +69,21 @@ class RoundExposure(Exposure):
         """Return how far rounding moves each number."""
         return float(10.0**-digits / np.sqrt(12.0))
 
+    def rows_of(self, column: Array, name: str, digits: int) -> Array:
+        """Return the weights of a column's sums in all rounds over their rounding."""
+        return np.asarray(self.weights * self._heavier(name, digits)[:, None] / self.noise(digits))
+
+    def classes_told(self, name: str, digits: Digits) -> Array:
+        """Say whether classes' sums of squares follow: where as many are told as there are.
+
+        A client has a sum for each effect. Of other outcomes than measurements there are none.
+        """
+        count = int(self.classes.max()) + 1
+        heavier = self._heavier(name, digits[name])[:, None]
+        told = self._told(self.latent * heavier, self.noise(digits[name]))[0].sum()
+        measured = self.columns.answers is None or name != self.columns.outcome
+        return np.full(count, measured and told > FOLLOWS * count * self.mine.shape[1])
+
     @property
     def _own_sd(self) -> float:
         return self.residual_sd if self.row_sd is None else self.row_sd
@@ -80,7 +95,8 @@ class RoundExposure(Exposure):
         )
 
     @cached_property
-    def _classes(self) -> Array:
+    def classes(self) -> Array:
+        """Each client's class: clients with the same sums of the slopes' columns."""
         keys = np.round(_Seen.of(self.columns).squares.reshape(len(self.sizes), -1), 6)
         if self.above is not None:
             keys = np.column_stack([keys, self.above])

@@ -187,21 +187,71 @@ def difference(paths: Sequence[Path], column: int = -1) -> tuple[int, float]:
     return gone, (sums[0] - sums[1]) / (rows[0] - rows[1])
 
 
+def class_products(path: Path, sessions: float) -> tuple[list[str], np.ndarray]:
+    """Return what clients with so many sessions add up to: columns, and products of their means.
+
+    Sums hold it; a curve is solved for it, as it is the same few sums at every point.
+    """
+    file = read_file(path)
+    names, body = [*file.model["terms"], file.model["outcome"]], file.body
+    if isinstance(body, Curve):
+        at = body.axes[0].points(POINTS)
+        numbers = (6.0, 12.0)
+        M = np.stack([np.ones(POINTS), *(n / (1.0 + n * at) for n in numbers)], axis=1)
+        left = np.stack([body.contribution([d], 0).cross.ravel() for d in at])
+        found = np.linalg.lstsq(M, left, rcond=None)[0][1 + numbers.index(sessions)]
+        C = found.reshape(len(names), -1)
+    else:
+        C = body.outer[list(body.sessions).index(sessions)] / sessions**2
+    turn = np.diag(file.unit)
+    turn[0] = file.shift
+    turn[0, 0] = 1.0
+    return names, turn.T @ C @ turn
+
+
+def cell(path: Path, sessions: float, one: str, other: str) -> float:
+    """Return the mean outcome of those with one predictor and not the other, which all have."""
+    names, C = class_products(path, sessions)
+    a, b = C[names.index(one)], C[names.index(other)]
+    return float((a[-1] - b[-1]) / (a[0] - b[0]))
+
+
+def between_thresholds(paths: Sequence[Path], sessions: float) -> float:
+    """Return the mean outcome of those between the thresholds of two files."""
+    a, b = (class_products(path, sessions)[1][1] for path in paths)
+    return float((a[-1] - b[-1]) / (a[0] - b[0]))
+
+
+def change(path: Path, term: str) -> float:
+    """Return what the outcome changes by within the one client in whom a predictor changes."""
+    file = read_file(path)
+    inside = file.body.total - (file.body.outer / file.body.sessions[:, None, None]).sum(axis=0)
+    place = [*file.model["terms"]].index(term)
+    return float(inside[place, -1] / inside[place, place] * file.unit[-1] / file.unit[place])
+
+
+def outlier_of_class(path: Path, sessions: float, term: str, known: float) -> float:
+    """Return the mean outcome of the one with a value `known` far from others of his class."""
+    names, C = class_products(path, sessions)
+    return _regressed(C, names.index(term), known)
+
+
+def _regressed(C: np.ndarray, place: int, at: float) -> float:
+    """Return the outcome at a predictor's value, from cross-products with the intercept first."""
+    left = C - np.outer(C[0], C[0]) / C[0, 0]
+    return float(
+        (C[0, -1] + left[place, -1] / left[place, place] * (at * C[0, 0] - C[0, place])) / C[0, 0]
+    )
+
+
 def outlier(path: Path, term: str, known: float) -> float:
     """Return the mean outcome of the one client with a value `known` of a predictor.
 
     Nearly all of the predictor's spread is his, so its product with the outcome is about him.
     """
     file = read_file(path)
-    columns = [*file.model["terms"], file.model["outcome"]]
-    place = columns.index(term)
-    cross = file.body.contribution(
-        [file.body.axes[0].low] if isinstance(file.body, Curve) else [0.0], 0
-    )
-    C = cross.cross
-    slope = (C[place, -1] - C[0, place] * C[0, -1] / C[0, 0]) / (
-        C[place, place] - C[0, place] ** 2 / C[0, 0]
-    )
-    middle = C[0, -1] / C[0, 0]
-    at = (known - file.shift[place]) / file.unit[place] - C[0, place] / C[0, 0]
-    return float((middle + slope * at) * file.unit[-1] + file.shift[-1])
+    place = [*file.model["terms"]].index(term)
+    first = file.body.axes[0].low if isinstance(file.body, Curve) else 0.0
+    at = (known - file.shift[place]) / file.unit[place]
+    found = _regressed(file.body.contribution([first], 0).cross, place, at)
+    return float(found * file.unit[-1] + file.shift[-1])

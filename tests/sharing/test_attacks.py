@@ -6,6 +6,7 @@ Where it succeeds the audit had said so, and nothing would have been written wit
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import alliance_stats as al
@@ -165,3 +166,112 @@ def test_inverting_a_curve_to_sums_by_number_of_sessions(make_clinic, attackers,
                 in_common[how].append(np.corrcoef(of_client, means)[0, 1] ** 2)
     assert np.mean(in_common["loose"]) > 0.6  # sums of a few clients each, mostly
     assert np.mean(in_common["default"]) < CHANCE
+
+
+SENT = {"min_clients": 1, "most_told": 1, "reviewed": True}
+
+
+@pytest.fixture(scope="module")
+def two_classes(make_clinic):
+    """64 clients with six sessions, 24 with twelve; `mine(...)` gives each client a value."""
+    parts = make_clinic(1, sessions=6), make_clinic(2, therapists=3, sessions=12)
+    data = pd.concat(parts, ignore_index=True)
+    return data, np.where(data.groupby("client_id", sort=False).size() == 6, 0, 1)
+
+
+def given(data, **columns):
+    """Return rows with columns of which each client has one value."""
+    place = pd.factorize(data["client_id"])[0]
+    return data.assign(**{name: np.asarray(v, float)[place] for name, v in columns.items()})
+
+
+def mean_of(data, client):
+    return data.groupby("client_id", sort=False)["distress"].mean().iloc[client]
+
+
+def test_a_cell_of_one_among_clients_with_equally_many_sessions(two_classes, attackers, tmp_path):
+    """In the whole clinic the cell is large: eleven others have the one and not the other."""
+    data, late = two_classes
+    rng = np.random.default_rng(0)
+    g, h = rng.integers(0, 2, (2, len(late)))
+    g[late == 1], one = np.arange(24) < 12, int(np.argmax(late))
+    h[late == 1] = g[late == 1]
+    h[one] = 0
+    data, model = given(data, g=g, h=h), "distress ~ g + h + (1 | client_id)"
+    words = said(lambda: al.clinic_file(model, data, tmp_path / "no.json"))
+    assert (
+        "with 12 sessions, whose sums follow from the curve, only 1 have g = 1 and h = 0" in words
+    )
+    assert "only 1 have g = 1 and h = 0" in said(
+        lambda: al.clinic_file(model, data, None, kind="sums")
+    )
+    al.clinic_file(model, data, tmp_path / "a.json", **SENT)
+    np.testing.assert_allclose(
+        attackers.cell(tmp_path / "a.json", 12, "g", "h"), mean_of(data, one)
+    )
+
+
+@pytest.mark.parametrize("kind", ["sums", "curve"])
+def test_an_outlier_among_clients_with_equally_many_sessions(
+    two_classes, attackers, tmp_path, kind
+):
+    """Among all clients the value is nothing special; eight digits of a curve give the sums."""
+    data, late = two_classes
+    rng, one = np.random.default_rng(0), int(np.argmax(late))
+    hours = np.where(late, rng.normal(0, 1, len(late)), rng.normal(0, 12, len(late)))
+    hours[one] = 30.0
+    data, model = given(data, hours=hours), "distress ~ hours + (1 | client_id)"
+    words = said(lambda: al.clinic_file(model, data, tmp_path / "no.json", kind=kind))
+    assert re.search(r"with 12 sessions.* one makes up 9\d % of the spread of 'hours'", words)
+    assert "single out 1 (an outlier, or a small cell" in words
+    path = tmp_path / "a.json"
+    al.clinic_file(
+        model, data, path, kind=kind, **SENT, **({"digits": 8} if kind == "curve" else {})
+    )
+    found = attackers.outlier_of_class(path, 12, "hours", 30.0)
+    np.testing.assert_allclose(found, mean_of(data, one), atol=1.0)
+    # without the outlier it goes, as exactly as it may
+    hours[one] = 0.5
+    assert al.clinic_file(model, given(data, hours=hours), None, kind=kind).digits in (None, 8)
+
+
+def test_two_files_whose_predictors_differ_for_one_client(make_clinic, attackers, tmp_path):
+    """The rows are the same, and so are the outcome and everybody's values: thresholds are not."""
+    data = make_clinic(3, sessions=8)
+    age = np.round(np.random.default_rng(0).normal(40, 12, 64))
+    alone = [v for v, n in zip(*np.unique(age, return_counts=True), strict=True) if n == 1]
+    one = next(v for v in alone if 32 < v < 45)
+    data = given(data, age=age)
+    models = [f"distress ~ I(age > {at:.0f}) + (1 | client_id)" for at in (one - 1, one)]
+    paths = [tmp_path / "first.json", tmp_path / "second.json"]
+    al.clinic_file(models[0], data, paths[0])
+    words = said(lambda: al.clinic_file(models[1], data, paths[1]))
+    assert "and those of" in words
+    assert "first.json', sent before, single out 1" in words
+    # by a curve after sums, and in rows that no longer hold what was sent
+    assert "sent before, single out" in said(
+        lambda: al.clinic_file(models[1], data, paths[1], kind="curve")
+    )
+    later = data.assign(old=data["age"] > one).drop(columns="age")
+    words = said(lambda: al.clinic_file("distress ~ old + (1 | client_id)", later, paths[1]))
+    assert "what both tell together is not known" in words
+    al.clinic_file(models[1], data, paths[1], ledger=tmp_path / "elsewhere")
+    found = attackers.between_thresholds(paths, 8)
+    np.testing.assert_allclose(found, mean_of(data, int(np.argmax(age == one))))
+    # a predictor that lies elsewhere has nothing in common with the first
+    al.clinic_file("distress ~ alliance_between + (1 | client_id)", data, tmp_path / "third.json")
+
+
+def test_a_predictor_that_changes_in_one_client_only(make_clinic, attackers, tmp_path):
+    """Within clients its spread is one client's, who is nobody special between them."""
+    data = make_clinic(3, sessions=8)
+    one = data["client_id"] == data["client_id"].iloc[40]
+    data = given(data, dose=np.random.default_rng(0).normal(0, 3, 64))
+    data.loc[one, "dose"] += data.loc[one, "session"] > 4
+    model, path = "distress ~ dose + (1 | client_id)", tmp_path / "a.json"
+    words = said(lambda: al.clinic_file(model, data, path))
+    assert "100 % of the spread of 'dose' from session to session" in words
+    al.clinic_file(model, data, path, **SENT)
+    late = data["session"] > 4
+    true = data.loc[one & late, "distress"].mean() - data.loc[one & ~late, "distress"].mean()
+    np.testing.assert_allclose(attackers.change(path, "dose"), true)

@@ -103,9 +103,13 @@ def test_missing_values_are_counted_in_tens(three, tmp_path):
     assert found.file.numbers == {"rows": 448, "rows left out": 60, "client_id": 64}
     one = three["Bern"].copy()
     one.loc[one.index[0], "distress"] = np.nan
-    told = al.clinic_file(MODEL, one, tmp_path / "b.json", kind="curve").file
+    (tmp_path / "b").mkdir()
+    model = "distress ~ alliance_between + (1 | client_id)"
+    told = al.clinic_file(model, one, tmp_path / "b" / "b.json", kind="curve").file
     assert told.numbers["rows left out"] == 0  # one form is one person's
     assert "Beside another count" in " ".join(told.tells["in words"])
+    # whose form it is, session numbers say: no other client has that mean of them
+    assert "single out 1" in refused(MODEL, one, kind="curve")
 
 
 def test_the_ledger_remembers_and_stays_private(three, tmp_path):
