@@ -61,8 +61,8 @@ NOTHING_WITHHELD = (
     "owner of the data and must not leave the clinic."
 )
 RARE = 5
-"""Of fewer people a model learns nothing (dropout prediction, synthetic studies), nor does a file
-of a clinic tell; what these give is checked by audits of their own."""
+"""Of fewer people dropout prediction learns nothing, nor does a file of a clinic tell, which has an
+audit of its own; that a model has a term for therapists tells that they are as many."""
 OTHERS = "Others, put together because some are few"
 TIMES = ("session", "occasion", "time")
 FEW_VALUES = 4

@@ -9,9 +9,9 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 
-from ..core.disclosure import RARE
+from ..core.disclosure import SMALLEST_SHOWN
 from ..core.results import Result
-from ..errors import DesignError, listing
+from ..errors import DesignError, listing, plural
 from ..inference.rows import tidy_rows
 from ..multilevel.fit import fitted
 from ..study import Study
@@ -37,7 +37,7 @@ class SyntheticCheck(Result):
         original: look before it is given away.
     disclosure
         ``what, value, expected``: synthetic clients who are nearer to a real one than nearly all
-        real clients are to each other, courses that are copies, and values that fewer than five
+        real clients are to each other, courses that are copies, and values that fewer than ten
         clients of the original have.
     """
 
@@ -150,6 +150,12 @@ def _lost(likeness: pd.DataFrame) -> list[str]:
             f"The synthetic study has {clients['synthetic']:.0f} clients, the original "
             f"{clients['original']:.0f}."
         )
+    alone = likeness[likeness["term"] == "without a therapist"]
+    if (alone["original"] > 0).any() and not alone["synthetic"].any():
+        said.append(
+            f"{plural(int(alone['original'].iloc[0]), 'client')} of the original without a "
+            "therapist; in the synthetic study each has one."
+        )
     arms = likeness[likeness["what"] == "arm"]
     gone = arms.loc[arms["synthetic"].isna(), "term"].tolist()
     if gone:
@@ -170,7 +176,8 @@ def _said(near: float, copies: int, rare: Sequence[str], n: int) -> list[str]:
             "can be alike by chance. Look before giving the study away."
         )
     if rare:
-        said.append(f"Values that fewer than five real clients have: {', '.join(rare)}.")
+        words = ", ".join(rare)
+        said.append(f"Values that fewer than {SMALLEST_SHOWN} real clients have: {words}.")
     return said
 
 
@@ -227,7 +234,7 @@ def _ends(study: Study) -> Told:
     ends = study.tables.get("terminations")
     if ends is not None:
         reasons = ends["reason"].value_counts()
-        for reason, n in reasons[reasons >= RARE].items():
+        for reason, n in reasons[reasons >= SMALLEST_SHOWN].items():
             share = n / reasons.sum()
             error = float(np.sqrt(share * (1 - share) / reasons.sum()))
             found["reason", "", str(reason)] = (float(share), error)
@@ -235,12 +242,15 @@ def _ends(study: Study) -> Told:
 
 
 def _people(study: Study) -> Told:
-    """Return how many clients there are, and the share of each arm of five or more."""
+    """Return how many clients there are, and the share of each arm of ten or more."""
     clients = study.tables["clients"]
     found: Told = {("clients", "", "number"): (float(len(clients)), np.nan)}
+    if "therapist_id" in clients:
+        alone = float(clients["therapist_id"].isna().sum())
+        found["alone", "", "without a therapist"] = (alone, np.nan)
     if "condition" in clients:
         arms = clients["condition"].value_counts()
-        for arm, n in arms[arms >= RARE].items():
+        for arm, n in arms[arms >= SMALLEST_SHOWN].items():
             share = n / arms.sum()
             error = float(np.sqrt(share * (1 - share) / arms.sum()))
             found["arm", "", str(arm)] = (float(share), error)
@@ -282,12 +292,12 @@ def _courses(rows: pd.DataFrame, forms: Sequence[Form]) -> set[tuple[object, ...
 
 
 def _rare(study: Study, synthetic: Study) -> list[str]:
-    """Return words of the synthetic study that fewer than five clients of the original have."""
+    """Return words of the synthetic study that fewer than ten clients of the original have."""
     found = []
     for table, column in (("clients", "condition"), ("terminations", "reason")):
         real, made = (one.tables.get(table) for one in (study, synthetic))
         if real is None or made is None or column not in real or column not in made:
             continue
         n = real[column].value_counts()
-        found += [str(v) for v in made[column].dropna().unique() if n.get(v, 0) < RARE]
+        found += [str(v) for v in made[column].dropna().unique() if n.get(v, 0) < SMALLEST_SHOWN]
     return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from ..core.disclosure import RARE, fewest_behind, with_several
+from ..core.disclosure import SMALLEST_SHOWN, fewest_behind, with_several
 from ..errors import MeasureError
 from ..simulation.answers import Instrument, instrument
 from ..study import Study
@@ -85,11 +85,11 @@ def forms_of(study: Study) -> tuple[list[Form], list[str]]:
                 continue  # what a total holds already
             values = scores.query("measure == @measure and rater == @rater and scale == @scale")
             people, score = values["client_id"], values["score"].to_numpy(float)
-            few = f"{n} scores" if n < FEWEST_SCORES else ""
-            if not few and with_several(people) < RARE:
-                few = f"at several sessions for fewer than {RARE} clients"
-            if not few and (np.ptp(score) == 0 or fewest_behind([score], people) < RARE):
-                few = f"one value for all but fewer than {RARE} clients"
+            few = f"fewer than {FEWEST_SCORES} scores" if n < FEWEST_SCORES else ""
+            if not few and with_several(people) < SMALLEST_SHOWN:
+                few = f"at several sessions for fewer than {SMALLEST_SHOWN} clients"
+            if not few and (np.ptp(score) == 0 or fewest_behind([score], people) < SMALLEST_SHOWN):
+                few = f"one value for all but fewer than {SMALLEST_SHOWN} clients"
             if few:
                 left.append(f"{measure}/{scale}/{rater} ({few})")
                 continue
@@ -121,7 +121,7 @@ def _with_items(form: Form, card: Instrument, ratings: pd.DataFrame, scored: pd.
     wide = wide.reindex(columns=list(card.items))
     known = wide.index.isin(pd.MultiIndex.from_frame(scored[["client_id", "session"]]))
     lacking = wide.isna().sum(axis=1)
-    unscored = float((~known).mean()) if (~known).sum() >= RARE else 0.0
+    unscored = float((~known).mean()) if (~known).sum() >= SMALLEST_SHOWN else 0.0
     turned = [item for item in card.items if item in card.reversed_items]
     wide[turned] = card.low + card.high - wide[turned]
     apart = wide.sub(wide.mean(axis=1), axis=0)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..core.arguments import whole
-from ..core.disclosure import RARE, WithheldError
+from ..core.disclosure import RARE, SMALLEST_SHOWN, WithheldError
 from ..errors import DesignError, listing
 from ..simulation.answers import draw_answers
 from ..study import Study
@@ -56,8 +57,10 @@ def synthetic_study(study: Study, *, seed: int = 0) -> Study:
 
     Notes
     -----
-    Held: caseloads, clients without a therapist (five or more), sites and conditions (shares of
-    five or more), the hazard of each end over spans of sessions, the calendar, missing forms and
+    Nothing is learned of fewer than ten people. Held: caseloads, of ten therapists where there are
+    fewer (none where they are fewer than five); clients without a therapist, where they are ten or
+    more, else each has one; sites and conditions (shares of ten or more), the hazard of each end
+    over spans of sessions, the calendar (quarters in which ten or more begin), missing forms and
     answers, the range and steps of each form; of scores the course by condition, variances and
     covariances between therapists, clients (level and change) and sessions, and what is carried
     from session to session. The parameters of scores are found by indirect inference: multilevel
@@ -83,7 +86,8 @@ def synthetic_study(study: Study, *, seed: int = 0) -> Study:
             "A synthetic study is drawn from models of scores at sessions, and the study has none "
             f"that fifty forms or more tell of{f': {listing(left, 20)}' if left else ''}."
         )
-    structure = learn_structure(original, forms)
+    # beside the number of all, one of those who have a therapist would count those without
+    structure = replace(learn_structure(original, forms), n_clients=len(study.tables["clients"]))
     streams = np.random.SeedSequence(seed).spawn(4)
     drawn = draw_structure(structure, forms, np.random.default_rng(streams[0]))
     scores = scores_of(original, forms, structure.first)
@@ -103,7 +107,7 @@ def synthetic_study(study: Study, *, seed: int = 0) -> Study:
         measures=study.measures,
         synthetic=True,
         raters=study.raters,
-        notes=tuple(_notes(study, original, left)),
+        notes=tuple(_notes(study, left)),
         truth=Truth(parameters=parameters),
     )
 
@@ -111,7 +115,7 @@ def synthetic_study(study: Study, *, seed: int = 0) -> Study:
 def _checked(study: Study) -> Study:
     """Return the study with one therapist where none is known; refuse one that is too small.
 
-    Clients without a therapist are groups of one; where they are fewer than five, they go.
+    Clients without a therapist are groups of one; where they are few, nothing is learned of them.
     """
     for name in ("clients", "sessions"):
         if not study.has(name):
@@ -122,14 +126,15 @@ def _checked(study: Study) -> Study:
             f"The study has fewer than {FEWEST_CLIENTS} clients: a model of so few tells of "
             "single ones, so nothing is made of it."
         )
-    if "therapist_id" not in clients or clients["therapist_id"].nunique() < RARE:
+    seen = clients.get("therapist_id", pd.Series()).dropna()
+    if seen.nunique() < RARE or len(seen) < SMALLEST_SHOWN:
         clients = clients.assign(therapist_id="T")
-    if clients["therapist_id"].isna().sum() < RARE:
+    if clients["therapist_id"].isna().sum() < SMALLEST_SHOWN:
         clients = clients.dropna(subset=["therapist_id"])
     return study.with_tables(clients=with_own_groups(clients))
 
 
-def _notes(study: Study, used: Study, left: Sequence[str]) -> list[str]:
+def _notes(study: Study, left: Sequence[str]) -> list[str]:
     said = [
         "SYNTHETIC: every row was drawn from models of another study, none is of a real person. It "
         "shows that code runs and what its tables look like; it is no evidence about patients.",
@@ -137,10 +142,6 @@ def _notes(study: Study, used: Study, left: Sequence[str]) -> list[str]:
     tables = [name for name in study.tables if name not in MADE]
     if tables:
         said.append(f"Tables of the original that were not made: {listing(tables, 20)}.")
-    if len(used.tables["clients"]) < len(study.tables["clients"]):
-        said.append(
-            f"Fewer than {RARE} clients of the original have no therapist; they were left out."
-        )
     if left:
         said.append(f"Scores of the original that were not made: {listing(left, 20)}.")
     return said
@@ -162,7 +163,7 @@ def _tables(
     """Return the tables of the synthetic study."""
     client, therapist = _ids("C", s.n_clients), _ids("T", s.n_therapists)
     of_client = np.append(therapist.astype(object), np.full(s.n_alone, None))[drawn.therapist]
-    alone = s.n_therapists < RARE
+    alone = s.n_therapists < SMALLEST_SHOWN
     sites = _ids("S", max(len(s.sites), 1))
     who: dict[str, Any] = {"client_id": client}
     if not alone:

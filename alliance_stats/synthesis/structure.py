@@ -1,7 +1,7 @@
 """Who sees whom, how long, when, and what is missing: rates and shares, and draws from them.
 
-Each is a rate of a model over five people or more: ends of therapy have a constant hazard over
-spans of sessions, begins a share a quarter, absent forms a smoothed rate a session.
+Each is a rate of a model over ten people or more: ends of therapy have a constant hazard over
+spans of sessions, begins a share of each span of quarters, absent forms a smoothed rate a session.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..core.disclosure import RARE
+from ..core.disclosure import SMALLEST_SHOWN
 from ..study import Study
 from .forms import Form
 
@@ -43,7 +43,8 @@ class Structure:
     attended
         Share of sessions after the first that take place; None where it is not told.
     begins, gaps
-        Share of clients who begin in each quarter; mean and SD of log days between sessions.
+        Share of clients who begin in each span of quarters (first, and how many); mean and SD of
+        log days between sessions.
     present
         For each form, how often it is there at each session; `together`: how much a rater's forms
         are missing at once.
@@ -62,7 +63,7 @@ class Structure:
     hazards: tuple[float, ...]
     reasons: tuple[dict[str, float], ...]
     attended: float | None
-    begins: dict[pd.Period, float]
+    begins: dict[tuple[pd.Period, int], float]
     gaps: tuple[float, float]
     present: tuple[tuple[float, ...], ...]
     together: float
@@ -97,9 +98,9 @@ def learn_structure(study: Study, forms: Sequence[Form]) -> Structure:
     clients, sessions = tables["clients"], tables["sessions"]
     came = held_sessions(sessions)
     reached = came.groupby("client_id")["session"].max()
-    longest = int(np.sort(reached.to_numpy())[-RARE])  # nobody's own length
+    longest = int(np.sort(reached.to_numpy())[-SMALLEST_SHOWN])  # nobody's own length
     reached_by = came.groupby("session")["client_id"].nunique()
-    first = int(reached_by.index[reached_by >= RARE].min())
+    first = int(reached_by.index[reached_by >= SMALLEST_SHOWN].min())
     held = came[came["session"].between(first, longest)]
     last = reached.clip(first, longest)
     is_alone = clients["therapist_id"].astype(str).str.startswith(ALONE)
@@ -111,11 +112,12 @@ def learn_structure(study: Study, forms: Sequence[Form]) -> Structure:
     ends, hazards, reasons = _ends(last, tables.get("terminations"), first)
     rest = sessions[sessions["session"] > first]
     missed = len(rest) - len(held_sessions(rest))
-    share = 1.0 - missed / max(len(rest), 1) if missed >= RARE else 1.0
+    share = 1.0 - missed / max(len(rest), 1) if missed >= SMALLEST_SHOWN else 1.0
     begins, gaps = _calendar(held)
     present, together = _present(study, forms, held, first, ends[-1])
     return Structure(
-        n_therapists=len(loads),
+        # where there are fewer than ten, ten: how many there are is a number of few people
+        n_therapists=max(len(loads), SMALLEST_SHOWN) if len(loads) > 1 else 1,
         n_clients=len(clients),
         n_alone=int(is_alone.sum()),
         sites=_sites(clients),
@@ -143,11 +145,11 @@ def held_sessions(sessions: pd.DataFrame) -> pd.DataFrame:
 
 
 def _sites(clients: pd.DataFrame) -> tuple[float, ...]:
-    """Return therapists' shares by site; sites of fewer than five clients count to the first."""
+    """Return therapists' shares by site; sites of fewer than ten clients count to the first."""
     if "site_id" not in clients or clients["site_id"].isna().all():
         return ()
     sizes = clients.groupby("site_id")["client_id"].nunique().sort_values(ascending=False)
-    shown = sizes[sizes >= RARE]
+    shown = sizes[sizes >= SMALLEST_SHOWN]
     return tuple((shown / shown.sum()).tolist())
 
 
@@ -155,7 +157,7 @@ def _conditions(clients: pd.DataFrame) -> tuple[bool, dict[str, float]]:
     if "condition" not in clients or clients["condition"].isna().all():
         return False, {}
     sizes = clients["condition"].astype(str).value_counts()
-    shown = sizes[sizes >= RARE]
+    shown = sizes[sizes >= SMALLEST_SHOWN]
     each = clients.groupby("therapist_id")["condition"].nunique()
     shares = {str(name): float(share) for name, share in (shown / shown.sum()).items()}
     return bool((each <= 1).all()), shares
@@ -170,7 +172,7 @@ def _ends(
         told = terminations.dropna(subset=["reason"]).drop_duplicates("client_id")
         reason = told.set_index("client_id")["reason"].reindex(last.index).fillna("")
     sizes = reason[reason != ""].value_counts()
-    known = sizes[sizes >= RARE]
+    known = sizes[sizes >= SMALLEST_SHOWN]
     overall = {str(word): float(share) for word, share in (known / known.sum()).items()}
     numbers = np.arange(first, int(last.max()) + 1)
     ended = np.array([(last == number).sum() for number in numbers])
@@ -180,7 +182,7 @@ def _ends(
     reasons: list[dict[str, float]] = []
     for begin, stop in _spans(ended):
         n = int(ended[begin:stop].sum())
-        shown = n if n >= RARE else 0
+        shown = n if n >= SMALLEST_SHOWN else 0
         inside = reason[last.between(numbers[begin], numbers[stop - 1])].value_counts()
         total = sum(inside.get(word, 0) for word in overall) + SMOOTH
         ends.append(int(numbers[stop - 1]))
@@ -202,20 +204,41 @@ def _spans(ended: np.ndarray) -> list[tuple[int, int]]:
     return found
 
 
-def _calendar(held: pd.DataFrame) -> tuple[dict[pd.Period, float], tuple[float, float]]:
+def _calendar(
+    held: pd.DataFrame,
+) -> tuple[dict[tuple[pd.Period, int], float], tuple[float, float]]:
     if "date" not in held or held["date"].isna().all():
         return {}, (0.0, 0.0)
     dates = held.dropna(subset=["date"]).sort_values(["client_id", "session"])
-    begins = dates.groupby("client_id")["date"].min().dt.to_period("Q").value_counts()
-    shown = begins[begins >= RARE]
-    shown = shown if len(shown) else begins.head(1)
+    begins = _begins(dates.groupby("client_id")["date"].min().dt.to_period("Q"))
     days = dates.groupby("client_id")["date"].diff().dt.days / dates.groupby("client_id")[
         "session"
     ].diff().clip(lower=1)
     logs = np.log(days[days > 0])
-    if len(logs) < RARE:
-        return (shown / shown.sum()).to_dict(), (float(np.log(7.0)), 0.0)
-    return (shown / shown.sum()).to_dict(), (float(logs.mean()), float(logs.std()))
+    if len(logs) < SMALLEST_SHOWN:
+        return begins, (float(np.log(7.0)), 0.0)
+    return begins, (float(logs.mean()), float(logs.std()))
+
+
+def _begins(quarters: pd.Series) -> dict[tuple[pd.Period, int], float]:
+    """Return the share of each span of quarters in which ten clients or more begin."""
+    counts = quarters.value_counts().sort_index()
+    spans: list[tuple[pd.Period, int]] = []  # where each begins, and how many begin in it
+    for quarter, n in zip(counts.index, counts, strict=True):
+        if spans and spans[-1][1] < SMALLEST_SHOWN:
+            spans[-1] = (spans[-1][0], spans[-1][1] + int(n))
+        else:
+            spans.append((quarter, int(n)))
+    if len(spans) > 1 and spans[-1][1] < SMALLEST_SHOWN:
+        few = spans.pop()[1]
+        spans[-1] = (spans[-1][0], spans[-1][1] + few)
+    if spans[-1][1] < SMALLEST_SHOWN:
+        return {}
+    edges = [*(first for first, _ in spans), counts.index[-1] + 1]
+    return {
+        (first, (after - first).n): n / len(quarters)
+        for (first, n), after in zip(spans, edges[1:], strict=True)
+    }
 
 
 def _present(
@@ -313,10 +336,11 @@ def _strata(n: int, rng: np.random.Generator) -> np.ndarray:
 def _dates(
     s: Structure, client: np.ndarray, place: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    quarters, shares = list(s.begins), list(s.begins.values())
-    chosen = rng.choice(len(quarters), s.n_clients, p=shares)
-    starts = np.array([quarter.start_time.to_datetime64() for quarter in quarters])[chosen]
-    begin = starts.astype("datetime64[D]") + rng.integers(0, 90, s.n_clients)
+    spans, shares = list(s.begins), list(s.begins.values())
+    chosen = rng.choice(len(spans), s.n_clients, p=shares)
+    starts = np.array([first.start_time.to_datetime64() for first, _ in spans])[chosen]
+    days = 90 * np.array([quarters for _, quarters in spans])[chosen]
+    begin = starts.astype("datetime64[D]") + rng.integers(0, days)
     days = np.maximum(np.round(np.exp(rng.normal(*s.gaps, len(client)))), 1.0)
     days[place == 0] = 0
     total = np.cumsum(days)
