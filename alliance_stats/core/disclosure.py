@@ -40,7 +40,7 @@ from ..errors import DesignError
 from .people import CLIENT, THERAPIST, ids_in
 from .shown_groups import SMALLEST_SHOWN, ZERO, Ledger
 
-NOTE = "What is withheld, and why, stands at the top of the report."
+NOTE = "Of what is withheld, see the top of the report."
 AT_THE_TOP = (
     "Some numbers are withheld in this report: those about fewer than ten people, and those from "
     "which such a number could be computed. Estimates beside them are rounded for the same reason, "

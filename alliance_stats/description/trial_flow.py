@@ -10,7 +10,7 @@ import pandas as pd
 from ..core.people import CLIENT, same_ids
 from ..errors import AllianceStatsWarning, DesignError, listing, plural, warn
 from ..study.select import ScoreName
-from ..study.times import OCCASION, in_order
+from ..study.times import OCCASION, in_order, occasion_in_words
 from .flow import ArmStage, attended_sessions
 from .sample import client_groups
 
@@ -130,9 +130,9 @@ def _measured(
         raise DesignError(
             f"Nobody was measured on {name} at {listing(strange)}; there are {listing(there)}."
         )
-    words = "{}" if column == OCCASION else "session {}"
+    words = occasion_in_words if column == OCCASION else "session {}".format
     at = rows[column].astype(object)
-    return {words.format(one): frozenset(rows.loc[at == one, CLIENT]) for one in wanted}
+    return {words(one): frozenset(rows.loc[at == one, CLIENT]) for one in wanted}
 
 
 def _ends(study: Study) -> dict[str, frozenset[Any]]:

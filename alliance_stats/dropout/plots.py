@@ -61,7 +61,7 @@ def plot_incidence(result: DropoutIncidence, ax: Axes | None = None) -> Axes:
     if len(groups) == 1:
         ax.step(
             curves["time"], curves["one_minus_km"], where="post", color=GREY, ls=":", lw=1.2,
-            label="1 - Kaplan-Meier (ignores completion)",
+            label="1 − Kaplan-Meier (ignores completion)",
         )  # fmt: skip
     top = max(0.1, float(np.nanmax(curves[["conf_high", "one_minus_km"]].to_numpy())))
     ax.set(xlim=(0, None), ylim=(0, min(1.0, top * 1.15)))

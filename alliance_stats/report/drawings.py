@@ -206,7 +206,8 @@ def plot_attendance(drawn: pd.DataFrame, ax: Axes) -> Axes:
             )  # fmt: skip
         floor += height
     ax.set_ylabel("Clients still in therapy")
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
+    if len(drawn) > np.sum(drawn["undivided"] > 0):  # one kind of bar needs no legend
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
     session_axis(ax, drawn["session"])
     return ax
 
@@ -347,7 +348,7 @@ def plot_incidence(drawn: pd.DataFrame, ax: Axes) -> Axes:
     )  # fmt: skip
     ax.plot(time, share, color=style.color, marker=style.marker, label="Dropout")
     ax.plot(time, np.append(0, drawn["one_minus_km"]), color=GREY, ls=":", marker=".",
-            label="1 - Kaplan-Meier (ignores completion)")  # fmt: skip
+            label="1 − Kaplan-Meier (ignores completion)")  # fmt: skip
     ax.set(xlim=(0, None), ylim=(0, None), xlabel="Session", ylabel="Cumulative share of clients")
     ax.locator_params(axis="x", integer=True)  # there is no half session
     in_percent(ax.yaxis)

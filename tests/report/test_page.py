@@ -112,6 +112,9 @@ def test_a_section_opens_with_its_answer_and_folds_what_comes_after(report):
         shown = re.sub(r'<details class="more">.*?\n</details>\n', "", section, flags=re.DOTALL)
         assert shown.count('<figure class="drawn"') <= 2
         assert "<p>" in shown or "<figure" in shown
+    for section in report.sections:
+        if section.headline and section.status == "complete":
+            assert section.blocks[0].text.startswith(section.headline)
     plain = re.sub(r'<details class="how">.*?</details>', "", told, flags=re.DOTALL)
     assert not re.search(r"\bal\.[a-z]", plain)  # calls stand under How alone
 

@@ -11,6 +11,8 @@ from alliance_stats.core.display import columns as col
 from alliance_stats.core.display.rendering import cells, to_csv, to_html, to_text
 from alliance_stats.core.display.table import Table
 from alliance_stats.core.display.word import write_word
+from alliance_stats.report.sections.models import in_sentence, therapists_tell_apart
+from alliance_stats.report.wording import table as worded
 
 EVIL = '<script>alert("x")</script>'
 
@@ -125,13 +127,46 @@ def test_a_column_of_coefficients_without_any_value_is_left_out():
     assert [column.label for column in col.coefficients(told)] == ["b", "SE", "95% CI"]
 
 
+def test_a_rounded_number_has_the_decimals_that_are_told_of_it():
+    frame = pd.DataFrame({"n": [np.nan, np.nan, 40.0], "mean": [35.0, 3.75, 30.0]})
+    frame = frame.assign(conf_low=[20.0, 3.6, 29.0], conf_high=[50.0, 3.95, 31.0])
+    columns = (col.number("mean", "Mean", about="n"), col.interval(about="n"))
+    assert cells(make(frame, *columns)).to_numpy().tolist() == [
+        ["\u2248 35", "\u2248 [20, 50]"],
+        ["\u2248 3.75", "\u2248 [3.60, 3.95]"],
+        ["30.00", "[29.00, 31.00]"],
+    ]
+    row = {"estimate": -4.0, "conf_low": -9.0, "conf_high": 0.0, "std_error": np.nan}
+    assert in_sentence(row) == ("about \u22124", "[\u22129, 0]")
+    assert in_sentence({**row, "std_error": 2.0}) == ("\u22124.00", "[\u22129.00, 0.00]")
+
+
+def test_a_column_in_which_nothing_stands_is_left_out():
+    frame = pd.DataFrame({"label": ["a", "b"], "estimate": [0.5, 0.6]})
+    columns = (col.text("label", "Quantity"), col.number("estimate", "Estimate"), col.interval())
+    shown = worded("gap-forms", frame.assign(conf_low=np.nan, conf_high=np.nan), columns,
+                   score="WAI-SR", known="")  # fmt: skip
+    assert [column.label for column in shown.columns] == ["Quantity", "Estimate"]
+
+
+def test_therapists_of_one_client_each_are_not_told_from_clients():
+    rows = pd.DataFrame({"client_id": range(60), "therapist_id": range(60)})
+    assert not therapists_tell_apart(rows)
+    shared = rows.assign(therapist_id=rows["therapist_id"] // 2)
+    assert therapists_tell_apart(shared)
+    assert not therapists_tell_apart(shared.assign(therapist_id=shared["therapist_id"] // 10))
+    shared["therapist_id"] = shared["therapist_id"].astype(float)
+    shared.loc[0, "therapist_id"] = np.nan
+    assert not therapists_tell_apart(shared)
+
+
 def test_effects_whose_errors_are_withheld_are_marked_as_rounded():
     parts = ["Fixed effects", "Random effects"]
     frame = pd.DataFrame({"part": parts, "estimate": [1.4, 5.04], "std_error": np.nan})
     frame = frame.assign(conf_low=[0.8, np.nan], conf_high=[2.0, np.nan])
     frame[["statistic", "df", "p_value"]] = np.nan
     assert cells(make(frame, *col.coefficients(frame))).to_numpy().tolist() == [
-        ["\u2248 1.40", "\u2248 [0.80, 2.00]"],
+        ["\u2248 1.4", "\u2248 [0.8, 2.0]"],
         ["5.04", ""],
     ]
     exact = frame.assign(std_error=[0.3, np.nan])

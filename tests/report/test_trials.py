@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
-from alliance_stats.core.display.formatting import percent, percent_interval
+from alliance_stats.core.display.formatting import interval, number
 from alliance_stats.core.display.rendering import cells
 from alliance_stats.report.build import make_section
 from alliance_stats.report.context import Context, Options
@@ -157,8 +157,8 @@ def test_the_choice_among_outcomes_is_told_and_a_plan_goes_first(tmp_path):
         context = Context(al.open_study(tmp_path / "study"), Options(outcome=asked))
         section = make_section(SECTIONS[0], context, strict=True)
         said[name] = [getattr(block, "text", "") for block in section.blocks]
-        at = [text.startswith(section.headline) for text in said[name]].index(True)
-        assert said[name].index(context.outcome_choice) < at
+        assert said[name][0].startswith(section.headline)
+        assert context.outcome_choice in said[name]
         first, other = ("PHQ-9", "BDI-II") if name == "counted" else ("BDI-II", "PHQ-9")
         assert section.headline.startswith(f"{first} at post")
         assert ("chosen by counting" in section.headline) == (name == "counted")
@@ -174,7 +174,8 @@ def test_without_arms_there_is_no_trial_and_the_data_begin_with_the_sample(only,
     alone = study.with_tables(clients=study.clients.drop(columns="condition"))
     report = al.write_report(alone, tmp_path / "r", replicates=5, strict=True)
     assert report.sections[0].key == "data"
-    sample = report.sections[0].blocks[0]
+    answer, sample = report.sections[0].blocks[:2]
+    assert answer.text == report.sections[0].headline
     assert sample.key == "sample"
     assert sample.frame.set_index("label").loc["Clients", "all n"] == 120
 
@@ -182,7 +183,7 @@ def test_without_arms_there_is_no_trial_and_the_data_begin_with_the_sample(only,
 def test_who_was_lost_is_told_by_arm(sections):
     _, study, made = sections
     assert made["dropout"].status == "complete"
-    assert made["dropout"].headline.startswith("Not measured any more by 'followup': therapy: ")
+    assert "ot measured any more by 'followup'" in made["dropout"].headline
     last = study.assessments.merge(study.clients).groupby(["condition", "client_id"])["occasion"]
     here = last.agg(set).apply(lambda seen: "followup" not in seen).groupby("condition").mean()
     found = blocks(made["dropout"], "lost")[0].frame
@@ -190,8 +191,9 @@ def test_who_was_lost_is_told_by_arm(sections):
     np.testing.assert_allclose(found, here[found.index], atol=0.001)
     (apart,) = al.dropout_incidence(study, by="condition").differences().itertuples()
     told = made["dropout"].headline.endswith(
-        f"Difference, in percentage points: waiting less therapy {percent(apart.estimate)} "
-        f"{percent_interval(apart.conf_low, apart.conf_high)}."
+        f"Difference, in percentage points: waiting less therapy "
+        f"{number(100 * apart.estimate, 1)} "
+        f"{interval(100 * apart.conf_low, 100 * apart.conf_high, 1)}."
     )
     assert told == ("withheld" not in made["dropout"].headline)
 
@@ -209,7 +211,7 @@ def test_the_headline_is_about_the_end_or_says_withheld(only, tmp_path):
     rows = full[~gone].assign(rater="client", measure="phq-9", scale="total", score=12.0)
     report = al.write_report(study.with_tables(assessments=rows), tmp_path / "r", replicates=5)
     (section,) = report.sections
-    assert section.headline == "Not measured any more by 'followup': waiting: withheld."
+    assert section.headline == "How many were not measured any more by 'followup' is withheld."
     frame = blocks(section, "lost")[0].frame
     assert list(frame.columns) == ["by", "occasion", "incidence", "conf_low", "conf_high"]
     assert frame[["occasion", "incidence"]].to_numpy().tolist() == [["pre", 0.217]]  # 13 of 60

@@ -11,7 +11,7 @@ from alliance_stats.core.yaml_reading import read_yaml
 from alliance_stats.report import sections, wording
 from alliance_stats.report.content import Figure
 
-ALLOWED = {"title", "how", "note", "methods", "folded"}
+ALLOWED = {"travels", "title", "how", "note", "methods", "folded"}
 PLACE = Path(wording.__file__).parent
 SOURCE = "".join(p.read_text("utf-8") for p in Path(sections.__file__).parent.glob("*.py"))
 

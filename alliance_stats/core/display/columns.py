@@ -10,6 +10,8 @@ import pandas as pd
 from . import formatting as fmt
 from .table import Column
 
+ENDS = ("conf_low", "conf_high")
+
 
 def text(name: str, label: str, *, words: dict[Any, str] | None = None) -> Column:
     """Return a left-aligned column of text; `words` replaces codes by words."""
@@ -53,12 +55,12 @@ def number(
     """Return numbers; `digits` and `bounded` may name the column that says it row by row.
 
     With `about` they are marked as rounded: all, or those in whose row the number of people that
-    it names is not there.
+    it names is not there. Such a number is written with the decimals that are told of it.
     """
 
     def write(row: pd.Series) -> str:
-        told = fmt.number(row[name], _digits(row, digits), bounded=_bounded(row, bounded))
-        return _about(row, about, row[name]) + told
+        mark, places = _told(row, about, digits, name)
+        return mark + fmt.number(row[name], places, bounded=_bounded(row, bounded))
 
     return Column(label, write)
 
@@ -75,10 +77,8 @@ def interval(
     """Return intervals in brackets; `digits`, `bounded` and `about` as in `number`."""
 
     def write(row: pd.Series) -> str:
-        told = fmt.interval(
-            row[low], row[high], _digits(row, digits), bounded=_bounded(row, bounded)
-        )
-        return _about(row, about, row[low]) + told
+        mark, places = _told(row, about, digits, low, high)
+        return mark + fmt.interval(row[low], row[high], places, bounded=_bounded(row, bounded))
 
     return Column(label, write)
 
@@ -139,10 +139,17 @@ def _digits(row: pd.Series, digits: int | str) -> int:
     return int(row[digits]) if isinstance(digits, str) else digits
 
 
-def _about(row: pd.Series, about: bool | str, value: Any) -> str:
-    """Return the mark of a number that is rounded so that no number of people follows from it."""
+def _told(row: pd.Series, about: bool | str, digits: int | str, *names: str) -> tuple[str, int]:
+    """Return the mark and the decimals of what stands in a row.
+
+    What is rounded, so that no number of people follows from it, is rounded by its interval:
+    without one it is as others are.
+    """
     rounded = fmt.is_missing(row[about]) if isinstance(about, str) else about
-    return f"{fmt.ABOUT} " if rounded and not fmt.is_missing(value) else ""
+    together = [row[name] for name in dict.fromkeys([*names, *ENDS]) if name in row]
+    if not rounded or any(map(fmt.is_missing, together)):
+        return "", _digits(row, digits)
+    return f"{fmt.ABOUT} ", fmt.decimals_told([*together, row.get("estimate"), row.get("mean")])
 
 
 def _bounded(row: pd.Series, bounded: bool | str) -> bool:

@@ -160,6 +160,18 @@ def decimals_for(std_errors: Any) -> int:
     return 3 if errors and min(errors) < 0.095 else 2
 
 
+def decimals_told(values: Any) -> int:
+    """Return how many decimals write numbers that are rounded already, and none that is not told.
+
+    Examples
+    --------
+    >>> decimals_told([35.0, 20.0, 50.0]), decimals_told([-0.4, -1.4, 0.0]), decimals_told([0.035])
+    (0, 1, 3)
+    """
+    numbers = [float(value) for value in values if not is_missing(value)]
+    return next(n for n in range(10) if n == 9 or all(v == round(v, n) for v in numbers))
+
+
 def spreadsheet_safe(value: Any) -> Any:
     """Return text that no spreadsheet takes for a formula; numbers pass unchanged."""
     if isinstance(value, str) and value.lstrip(" \t\r\n")[:1] in ("=", "+", "-", "@"):

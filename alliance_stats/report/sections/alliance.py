@@ -26,7 +26,7 @@ from ..drawings import plot_course
 from ..naming import without_data
 from ..wording import figure, table
 from .draft import Draft
-from .models import about, levels, model_table, shown_terms, therapist_term, with_therapist
+from .models import in_sentence, levels, model_table, shown_terms, therapist_term, with_therapist
 from .occasions import score_blocks
 
 DF: Literal["satterthwaite"] = "satterthwaite"
@@ -63,7 +63,8 @@ def course_blocks(context: Context, score: Score, key: str = "alliance-course") 
     shown = course_shown(context, score, context.rows(score, any_rater=True))
     with house_style():
         ax = plot_course(shown, new_axes(6.4, 3.7), label=score.label, smallest_n=0)
-    course = figure(key, ax, data=shown, score=score.title)
+    whole = context.disclosure.everything
+    course = figure(key, ax, data=shown, private=whole, score=score.title)
     return [course, _course_table(shown, score, key)]
 
 
@@ -139,7 +140,7 @@ def reliability_blocks(context: Context, score: Score, draft: Draft) -> list[Blo
         col.text("scale", "Scale"),
         col.count("n_clients", "Clients"),
         col.count("n_sessions", times.capitalize()),
-        col.number("mean", "Mean"),
+        col.number("mean", "Mean", about="n_clients"),
         col.number("sd_between", "SD between"),
         col.number("sd_within", "SD within"),
         col.number("icc_client", "ICC client", bounded=True),
@@ -276,10 +277,10 @@ def model_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     words = {"session_from_1": "Change per session", "Intercept": "Level at session 1"}
     terms, _ = shown_terms(fit, context.disclosure)
     slope = terms.query("effect == 'fixed' and term == 'session_from_1'").iloc[0]
+    size, ends = in_sentence(slope, 3)
     text = (
-        f"From session to session the {score.rater}s' {score.title} changes by "
-        f"{about(slope)}{number(slope['estimate'], 3)} points on average "
-        f"{interval(slope['conf_low'], slope['conf_high'], 3)}, each client with an own line."
+        f"From session to session the {score.rater}s' {score.title} changes by {size} points on "
+        f"average {ends}, each client with an own line."
     )
     shown = model_table(
         fit,

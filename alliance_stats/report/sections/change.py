@@ -11,7 +11,7 @@ from ...change.reliable import reliable_change
 from ...change.significant import ClinicallySignificantChange, judged_by_line
 from ...core.disclosure import NOTE, OTHERS, Disclosure, WithheldError
 from ...core.display import columns as col
-from ...core.display.formatting import count, interval, number, percent, percent_interval
+from ...core.display.formatting import count, percent, percent_interval
 from ...core.display.table import Table
 from ...core.drawing import house_style, new_axes
 from ...core.people import SESSION
@@ -32,6 +32,7 @@ from ..wording import figure, labels, table
 from .alliance import course_blocks
 from .criterion import in_words, judged, other_criteria, used_of
 from .draft import Draft, in_private, in_public
+from .models import in_sentence
 from .occasions import score_blocks
 
 NO_COMPARISON = (
@@ -94,8 +95,9 @@ def change_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     after = JACOBSON_TRUAX if criterion.method != "points" else ""
     when = occasions_in_words(pairs)
     intro = (
-        f"Of {disclosure.people(pairs['client_id'], 'client')} {disclosure.people(both, 'client')} "
-        f"have two scores of the {score.title} ({when}). {who_is_missing(context, pairs)}"
+        f"Of {disclosure.people(pairs['client_id'], 'client')}, "
+        f"{disclosure.people(both, 'client')} have two scores of the {score.title} ({when}). "
+        f"{who_is_missing(context, pairs)}"
         f"{ARMS_TOGETHER if context.arms is not None else NO_COMPARISON}"
     )
     blocks: list[Block | None] = [
@@ -119,16 +121,16 @@ def mean_change(
     row = pd.DataFrame([mean_row(change)]).assign(**both[["pre", "post"]].mean())
     if not _spread_stands(context, score, pairs):
         raise WithheldError("Beside the means of all who were measured it would tell of few.")
-    about = ""
     if not context.disclosure.shows(both["client_id"]):
-        about, row = "about ", coarse(row, also=("pre", "post"))
-    at = told = rounded(row).to_dict("records")[0]
+        row = coarse(row, also=("pre", "post"))
+    at = rounded(row).to_dict("records")[0]
+    change_told, ends = in_sentence(at)
+    before, after = (in_sentence({**at, "estimate": at[part]})[0] for part in ("pre", "post"))
     draft.say([in_private(refusal)])
     draft.headline = (
         f"On the {score.title} {context.disclosure.people(both['client_id'], 'client')} went from "
-        f"{about}{number(at['pre'])} to {about}{number(at['post'])} points on average "
-        f"({occasions_in_words(both)}): change {about}{number(told['estimate'])} "
-        f"{interval(told['conf_low'], told['conf_high'])}."
+        f"{before} to {after} points on average ({occasions_in_words(both)}): change "
+        f"{change_told} {ends}."
     )
     together = ARMS_TOGETHER if context.arms is not None else NO_COMPARISON
     why = f"Whose change is reliable is not told. {in_public(refusal)}"

@@ -27,6 +27,7 @@ from .planned import planned_blocks
 from .sample import sample_block
 
 LEVEL_WORDS, PURPOSES = labels("levels"), labels("purposes")
+NEED_SESSIONS = ("series",)
 NO_SESSIONS = {
     SESSION: "The study has no table of sessions, so missed sessions are not known.",
     OCCASION: "The study was measured at occasions and holds no sessions: attendance, ruptures and "
@@ -76,7 +77,8 @@ def flow_blocks(context: Context, draft: Draft) -> list[Block]:
         data=boxes,
     )
     spread = _spread(context.study) if context.disclosure.everything else ""
-    return [Paragraph(f"{draft.headline} {spread}".strip()), flow]
+    said = " ".join(filter(None, (draft.headline, spread, _one_each(context))))
+    return [Paragraph(said), flow]
 
 
 def all_stages(context: Context) -> list[Stage]:
@@ -107,6 +109,23 @@ def _headline(context: Context, everybody: Stage) -> str:
         words += f" of {disclosure.people(therapists, 'therapist')}"
     told = disclosure.rows(tables["sessions"]) if "sessions" in tables else "withheld"
     return f"{words}." if told == "withheld" else f"{words} and {told} sessions."
+
+
+def _one_each(context: Context) -> str:
+    """Say what follows where each therapist has one client, and as many are told of both."""
+    clients = context.study.tables.get("clients", pd.DataFrame())
+    if not {"client_id", "therapist_id"} <= set(clients.columns):
+        return ""
+    pairs = clients[["client_id", "therapist_id"]].dropna()
+    alone = len(pairs) and pairs["therapist_id"].is_unique
+    if not (alone and context.disclosure.shows(pairs["client_id"])):
+        return ""
+    if not context.disclosure.shows(pairs["therapist_id"], of="therapist"):
+        return ""
+    return (
+        "Each therapist has one client: differences between therapists are among those between "
+        "clients, and no model here tells them apart."
+    )
 
 
 def _spread(study: Study) -> str:
@@ -145,6 +164,8 @@ def flow_boxes(context: Context, stages: list[Stage]) -> pd.DataFrame:
         add(f"never came: n = {count(len(never))}", row, last, side=True)
     last = add(f"{came.label}: {shown(came.people)}", row + 1, last)
     ends = [stage for stage in stages if stage.key in PURPOSES]
+    if context.time == OCCASION:
+        ends = [stage for stage in ends if stage.key not in NEED_SESSIONS]
     for position, stage in enumerate(ends):
         text = f"{PURPOSES[stage.key]}\n{stage.label}\n{shown(stage.people)}"
         add(text, row + 2, last)
@@ -223,7 +244,17 @@ def attendance_blocks(context: Context) -> list[Block | None]:
         return [Paragraph(f"Clients still in therapy: {words}; between these it is withheld.")]
     with house_style():
         ax = plot_attendance(drawn, new_axes(6.3, 3.0))
-    return [figure("attendance", ax, data=drawn)]
+    divided = drawn["attended"].notna()
+    return [
+        figure(
+            "attendance",
+            ax,
+            data=drawn,
+            private=context.disclosure.everything,
+            divided=", and whether the session took place" if divided.any() else "",
+            none="" if divided.all() or not divided.any() else " None is told as few are.",
+        )
+    ]
 
 
 def attendance_shown(context: Context, table: pd.DataFrame) -> pd.DataFrame:

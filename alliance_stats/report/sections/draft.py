@@ -7,7 +7,7 @@ from typing import Any
 
 from ...core.disclosure import WithheldError
 from ...errors import AllianceStatsError
-from ..content import Block, Caution, Section
+from ..content import Block, Caution, Paragraph, Section
 from ..naming import without_data
 
 PRIVATE = "Why is told to the owner of the data (--show-persons, or the private account)."
@@ -82,7 +82,7 @@ class Draft:
         return Section(
             self.key,
             self.title,
-            tuple(self._blocks),
+            self._answer_first(),
             headline=self.headline or self._nothing(status),
             reason=self._reason,
             status=status,
@@ -90,6 +90,18 @@ class Draft:
             used=self.used,
             withheld=bool(self._why) and self._withheld,
         )
+
+    def _answer_first(self) -> tuple[Block, ...]:
+        """Return the blocks behind the sentence that answers the section's question."""
+        if not self.headline:
+            return tuple(self._blocks)
+        answers = (
+            block
+            for block in self._blocks
+            if isinstance(block, Paragraph) and block.text.startswith(self.headline)
+        )
+        answer = next(answers, Paragraph(self.headline))
+        return (answer, *(block for block in self._blocks if block is not answer))
 
     def _nothing(self, status: str) -> str:
         """Return a headline for a section of which nothing could be computed."""

@@ -22,7 +22,7 @@ from ..context import Context
 from ..drawings import plot_incidence
 from ..wording import figure, labels, table
 from .draft import Draft
-from .models import levels
+from .models import in_sentence, levels, therapist_term
 from .occasions import lost_blocks
 
 REASONS, DEFINITIONS = labels("reasons"), labels("dropout_definitions")
@@ -137,7 +137,8 @@ def incidence_blocks(context: Context, draft: Draft) -> list[Block | None]:
     with house_style():
         ax = plot_incidence(kept, new_axes(6.3, 3.6))
     draft.headline = _headline(kept)
-    drawn = figure("dropout", ax, data=kept[["time", *SHOWN]])
+    whole = context.disclosure.everything
+    drawn = figure("dropout", ax, data=kept[["time", *SHOWN]], private=whole)
     shown = kept.rename(columns={"time": "session"})[["session", *SHOWN]]
     columns = (
         col.count("session", "After session"),
@@ -208,9 +209,7 @@ def hazard_blocks(context: Context, draft: Draft) -> list[Block | None]:
     stayed = known.loc[~known["client_id"].isin(left), "client_id"]
     for group in (left, stayed):
         context.disclosure.require(group, "clients dropped out after a rated session, or did not")
-    formula = "event ~ session + alliance_within + alliance_between"
-    if "therapist_id" in known.columns and known["therapist_id"].nunique() >= 5:
-        formula += " + (1 | therapist_id)"
+    formula = f"event ~ session + alliance_within + alliance_between{therapist_term(known)}"
     fit = al.fit_dropout_hazard(formula, known, link="logit")
     draft.say(fit.messages)
     draft.used.update(formula=formula, link="logit", measure=score.measure, rater=score.rater)
@@ -238,11 +237,11 @@ def _odds(
 
 
 def _hazard_words(row: pd.Series, title: str) -> Paragraph:
+    size, ends = in_sentence(row)
     return Paragraph(
         f"A session whose {title} lies one point above the client's level (as expected from the "
         "ratings up to that session) goes with "
-        f"{number(row['estimate'])} times the odds of leaving after it "
-        f"(95% CI {number(row['conf_low'])} to {number(row['conf_high'])})."
+        f"{size} times the odds of leaving after it (95% CI {ends})."
     )
 
 
@@ -278,8 +277,8 @@ def _hazard_table(
         )
     columns = (
         col.text("label", "Term"),
-        col.number("estimate", "Odds ratio"),
-        col.interval(),
+        col.number("estimate", "Odds ratio", about=not told),
+        col.interval(about=not told),
         col.number("statistic", "z"),
         col.p_value(),
     )

@@ -12,7 +12,7 @@ import alliance_stats as al
 
 from ...core.disclosure import Disclosure, WithheldError
 from ...core.display import columns as col
-from ...core.display.formatting import interval, number, p_after_comma
+from ...core.display.formatting import p_after_comma
 from ...core.display.table import Table
 from ...core.drawing import house_style, new_axes
 from ...core.precision import for_page, rounded
@@ -25,6 +25,7 @@ from ..drawings import plot_gap
 from ..wording import figure, table
 from . import gap_models as further
 from .draft import Draft
+from .models import in_sentence
 
 TERM_WORDS = gap_labels("rating_gap")
 AT_MOST_ONE = {"r_between", "r_within", "icc"}
@@ -84,6 +85,7 @@ def gap_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
             score,
             context.time,
             pair,
+            told=told,
             withheld=not (told and enough.all()),
             **_how(found, told, disclosure, context.time),
         ),
@@ -98,20 +100,19 @@ def _headline(values: pd.DataFrame, score: Score, dyads: str, first: str, second
     if (first, second) == RATERS:
         who, whom = "Therapists rate", "their clients"
     gap = values.loc["mean_gap"]
-    size = f"{number(abs(gap['estimate']))} points"
+    size, _ = in_sentence(gap, sign=False)
+    difference, ends = in_sentence(gap)
     if gap["conf_high"] < 0:
-        said = f"{who} the {score.title} {size} below {whom}"
+        said = f"{who} the {score.title} {size} points below {whom}"
     elif gap["conf_low"] > 0:
-        said = f"{who} the {score.title} {size} above {whom}"
+        said = f"{who} the {score.title} {size} points above {whom}"
     elif pd.isna(gap["conf_low"]):
         said = f"The mean gap on the {score.title} has no interval"
     else:
         who = who[0].lower() + who[1:]
         said = f"Whether {who} the {score.title} lower or higher than {whom} is open"
-    return (
-        f"{said} ({second} minus {first} {number(gap['estimate'])} "
-        f"{interval(gap['conf_low'], gap['conf_high'])}{p_after_comma(gap['p_value'])}; {dyads})."
-    )
+    p = p_after_comma(gap["p_value"])
+    return f"{said} ({second} minus {first} {difference} {ends}{p}; {dyads})."
 
 
 def _how(found: Any, told: bool, disclosure: Disclosure, time: str) -> dict[str, str]:
@@ -136,7 +137,7 @@ def _how(found: Any, told: bool, disclosure: Disclosure, time: str) -> dict[str,
 
 
 def _table(
-    tidy: pd.DataFrame, score: Score, time: str, pair: dict[str, str], **facts: Any
+    tidy: pd.DataFrame, score: Score, time: str, pair: dict[str, str], *, told: bool, **facts: Any
 ) -> Table:
     words = [TERM_WORDS.get(str(term), str(term)) for term in tidy["term"]]
     frame = tidy.reset_index(drop=True).assign(
@@ -146,9 +147,9 @@ def _table(
     )
     columns = (
         col.text("label", "Quantity"),
-        col.number("estimate", "Estimate", "digits", bounded="bounded"),
+        col.number("estimate", "Estimate", "digits", bounded="bounded", about=not told),
         col.number("std_error", "SE", "digits", bounded="bounded"),
-        col.interval(digits="digits", bounded="bounded"),
+        col.interval(digits="digits", bounded="bounded", about=not told),
     )
     first, second = pair.values()
     called = {"score": score.title, "scale": score.scale, "first": first, "second": second}

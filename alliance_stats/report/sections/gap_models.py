@@ -10,7 +10,7 @@ import alliance_stats as al
 
 from ...core.disclosure import SMALLEST_SHOWN, Disclosure, WithheldError
 from ...core.display import columns as col
-from ...core.display.formatting import number
+from ...core.display.page import typeset
 from ...core.precision import for_page, rounded, step_of
 from ...gap.wording import labels as gap_labels
 from ...latent.measurement.verdict import verdict
@@ -19,6 +19,7 @@ from ..context import Context, Score
 from ..wording import labels, table
 from .criterion import in_short, used_of
 from .draft import Draft
+from .models import in_sentence, therapists_tell_apart
 
 DYADS = "dyads have a session that both rated"
 """Of whom there must be ten, before anything is said of their gap."""
@@ -78,7 +79,7 @@ def _same_use(found: al.MeasurementInvariance, score: Score, *, whole: bool) -> 
         col.p_value(),
         col.text("verdict", "Verdict"),
     )
-    said = Paragraph(" ".join(verdict(found, sizes=whole)))
+    said = Paragraph(typeset(" ".join(verdict(found, sizes=whole))))
     return [said, table("gap-invariance", frame, columns, score=score.title)]
 
 
@@ -92,9 +93,9 @@ def truth_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     ).pairs  # fmt: skip
     context.disclosure.require(pairs["client_id"], DYADS)
     levels = ["client_id"]
-    therapists = pairs["therapist_id"].dropna() if "therapist_id" in pairs else pd.Series()
-    many = len(therapists.unique()) > 1 and context.disclosure.shows(therapists, of="therapist")
-    if many:  # degrees of freedom near one tell that there are two
+    if therapists_tell_apart(pairs) and context.disclosure.shows(
+        pairs["therapist_id"], of="therapist"
+    ):
         levels.append("therapist_id")
     found = al.fit_truth_and_bias(pairs, truth="client", judgment="therapist", by=levels)
     draft.say(found.messages)
@@ -111,12 +112,12 @@ def truth_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
         label=frame["term"].map(TRUTH_TERMS) + between.fillna(""),
         part=frame["effect"].map({"fixed": "Effects", "random": "Random effects"}),
     ).reset_index(drop=True)
-    force = tidy.set_index("term").loc["truth_force", "estimate"]
+    force, _ = in_sentence(tidy.set_index("term").loc["truth_force"])
     first, second = raters.values()
     return [
         Paragraph(
             f"When a {first} rates a session one point above the own mean, the {second}'s rating "
-            f"moves by {number(force)} points. This is a slope, not a correlation, and error in "
+            f"moves by {force} points. This is a slope, not a correlation, and error in "
             f"the {first}'s ratings pulls it towards zero: a value below 1 is not by itself a want "
             f"of attunement. The {first}'s rating is called the truth by convention."
         ),
@@ -176,12 +177,16 @@ def success_blocks(context: Context, draft: Draft) -> list[Block]:
         frame,
         columns,
         withheld=frame.isna().any(axis=None),
+        read=HOW_TO_READ if frame["bias"].notna().any() else "",
         outcome=outcome.title,
         criterion=in_short(found.criterion, told=told),
     )
     return [Paragraph(text), shown]
 
 
+HOW_TO_READ = (
+    "Bias above zero: more was forecast than seen. AUC .50: forecasts do not tell clients apart."
+)
 TELLING = ("observed", "bias", "conf_low", "conf_high", "auc")
 """What gives the share of those with the outcome, or pairs of those with and without."""
 

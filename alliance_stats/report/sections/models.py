@@ -10,10 +10,10 @@ import pandas as pd
 
 from ...core.disclosure import SMALLEST_SHOWN, Disclosure, WithheldError
 from ...core.display import columns as col
-from ...core.display.formatting import count, number
+from ...core.display.formatting import count, decimals_told, interval, number
 from ...core.display.labels import inside
 from ...core.display.table import Table
-from ...core.precision import SPREAD_TELLS_BELOW, for_page
+from ...core.precision import ENDS, SPREAD_TELLS_BELOW, for_page
 from ...multilevel.summary import DF_NOTES
 from ...study import Study
 from ..wording import table
@@ -83,6 +83,9 @@ def _variances(varcomp: pd.DataFrame, words: Mapping[str, str]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+TOLD = ("estimate", *ENDS)
+LEAST_THERAPISTS = 5
+"""Fewer say nothing of a variance between therapists; nor do fewer clients who share one."""
 GROUPS = {"client_id": "between clients", "therapist_id": "between therapists"}
 
 
@@ -112,9 +115,21 @@ def shown_terms(fit: Any, disclosure: Disclosure) -> tuple[pd.DataFrame, bool]:
     return (fit.tidy() if told else for_page(fit.tidy(), type(fit).__name__, fit.fewest)), told
 
 
-def about(row: pd.Series) -> str:
-    """Return the word before a number that is rounded (its error is withheld), or nothing."""
-    return "about " if np.isnan(row["std_error"]) else ""
+def in_sentence(row: Any, digits: int = 2, *, sign: bool = True) -> tuple[str, str]:
+    """Return an estimate and its interval as a sentence has them.
+
+    Where its error is withheld it is rounded: "about" says so, and no decimal more is written.
+
+    Examples
+    --------
+    >>> in_sentence({"estimate": -0.4, "conf_low": -1.4, "conf_high": 0.4, "std_error": np.nan})
+    ('about −0.4', '[−1.4, 0.4]')
+    """
+    estimate, *ends, error = (float(row.get(name, np.nan)) for name in (*TOLD, "std_error"))
+    rounded = bool(np.isnan(error)) and not np.isnan(ends).any()
+    digits = decimals_told([estimate, *ends]) if rounded else digits
+    size = number(estimate if sign else abs(estimate), digits)
+    return f"{'about ' if rounded else ''}{size}", interval(ends[0], ends[1], digits)
 
 
 def model_in_words(fit: Any, *, told: bool = True, rows: str) -> str:
@@ -159,7 +174,18 @@ def with_therapist(study: Study, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def therapist_term(rows: pd.DataFrame) -> str:
-    """Return the random term of the therapist, or nothing where there are too few to speak of."""
-    known = rows.dropna(subset=["therapist_id"])
-    complete = len(known) == len(rows)
-    return " + (1 | therapist_id)" if complete and levels(known, "therapist_id") >= 5 else ""
+    """Return the random term of the therapist, or nothing where none can be told."""
+    return " + (1 | therapist_id)" if therapists_tell_apart(rows) else ""
+
+
+def therapists_tell_apart(rows: pd.DataFrame) -> bool:
+    """Return whether differences between therapists are something else than those of clients.
+
+    Every row's therapist must be known, they must be enough, and enough clients must share one:
+    where each therapist has one client, how a variance is split between the two is arbitrary.
+    """
+    if "therapist_id" not in rows.columns or rows["therapist_id"].isna().any():
+        return False
+    therapists = levels(rows, "therapist_id")
+    shared = len(rows[["client_id", "therapist_id"]].drop_duplicates()) - therapists
+    return min(therapists, shared) >= LEAST_THERAPISTS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ import alliance_stats as al
 
 from ...core.disclosure import SMALLEST_SHOWN, WithheldError
 from ...core.display import columns as col
-from ...core.display.formatting import p_sentence, percent, percent_interval
+from ...core.display.formatting import interval, number, p_sentence, percent, percent_interval
 from ...core.drawing import house_style, new_axes
 from ...core.people import in_words
 from ...core.precision import coarse, rounded
@@ -68,7 +69,7 @@ def score_blocks(context: Context, score: Score, key: str) -> list[Block]:
         ax = plot_occasions(
             shown, new_axes(6.4, 3.4), order=order, label=score.label, groups=groups
         )
-    facts = {"score": score.title, "by": "rater" if by == "rater" else "arm"}
+    facts: dict[str, Any] = {"score": score.title, "by": "rater" if by == "rater" else "arm"}
     hidden = shown["n"].isna().any()
     return [
         figure(key, ax, data=shown, withheld=hidden, **facts),
@@ -102,24 +103,26 @@ def lost_blocks(context: Context, draft: Draft) -> list[Block]:
         raise WithheldError("After any occasion fewer than ten clients were lost.")
     last = rounded(drop, 3).groupby("by", sort=False).tail(1)
     said = "; ".join(
-        f"{'' if by is None else f'{row.by}: '}"
+        ("" if by is None else f"{row['by']}: ")
         + (
-            f"{percent(row.incidence)} {percent_interval(row.conf_low, row.conf_high)}"
+            f"{percent(row['incidence'])} {percent_interval(row['conf_low'], row['conf_high'])}"
             if is_told
             else "withheld"
         )
-        for row, is_told in zip(last.itertuples(), told[last.index], strict=True)
+        for row, is_told in zip(last.to_dict("records"), told[last.index], strict=True)
     )
     end = in_order(context.study.tables["assessments"])[-1]
     named = occasion_in_words(end)
     named = f"'{end}'" if named == end else named
     draft.headline = f"Not measured any more by {named}: {said}."
+    if not told[last.index].any():
+        draft.headline = f"How many were not measured any more by {named} is withheld."
     if by is not None and told[last.index].all() and len(last) == found.table["by"].nunique():
         # made of what is told, it tells no more
         apart = "; ".join(
-            f"{row.group} less {row.versus} {percent(row.estimate)} "
-            f"{percent_interval(row.conf_low, row.conf_high)}"
-            for row in rounded(found.differences(), 3).itertuples()
+            f"{row['group']} less {row['versus']} {number(100 * row['estimate'], 1)} "
+            f"{interval(100 * row['conf_low'], 100 * row['conf_high'], 1)}"
+            for row in rounded(found.differences(), 3).to_dict("records")
         )
         draft.headline += f" Difference, in percentage points: {apart}."
     tests = found.tests[found.tests["event"] == "dropout"] if len(found.tests) else found.tests

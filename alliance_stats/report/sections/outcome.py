@@ -8,13 +8,13 @@ import pandas as pd
 
 import alliance_stats as al
 
-from ...core.display.formatting import interval, number, p_after_comma
+from ...core.display.formatting import p_after_comma
 from ...errors import DesignError
 from ...study.times import OCCASION
 from ..content import Block, Paragraph, Section
 from ..context import Context
 from .draft import Draft
-from .models import about, model_table, shown_terms, therapist_term, with_therapist
+from .models import in_sentence, model_table, shown_terms, therapist_term, with_therapist
 
 DF: Literal["satterthwaite"] = "satterthwaite"
 WITHIN, BETWEEN, HELD = "alliance_lag1_within", "alliance_lag1_between", "outcome_lag1_within"
@@ -102,6 +102,5 @@ def session_pairs(context: Context) -> pd.DataFrame:
 
 
 def _effect(row: pd.Series) -> str:
-    ends = interval(row["conf_low"], row["conf_high"])
-    size = f"{about(row)}{number(row['estimate'])} points"
-    return f"{size} (95% CI {ends}{p_after_comma(row['p_value'])})"
+    size, ends = in_sentence(row)
+    return f"{size} points (95% CI {ends}{p_after_comma(row['p_value'])})"

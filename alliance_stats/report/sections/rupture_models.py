@@ -19,10 +19,9 @@ from ..content import Block, Paragraph
 from ..context import Context, Score
 from ..wording import labels, table
 from .draft import Draft
-from .models import about, levels, model_table, shown_terms
+from .models import in_sentence, model_table, shown_terms, therapists_tell_apart
 
 DF: Literal["satterthwaite"] = "satterthwaite"
-LEAST_THERAPISTS = 5
 UNTESTED = (
     "No p is with a rupture: a fall needs a high score before it, which goes with a good outcome "
     "there, so a rule that reads scores makes this coefficient by itself."
@@ -66,10 +65,7 @@ def series(score: Score, outcome: Score) -> dict[str, Any]:
 def able_levels(study: Study) -> int:
     """Return 3 where every client's therapist is known and there are enough of them, else 2."""
     clients = study.tables.get("clients")
-    if clients is None or "therapist_id" not in clients.columns:
-        return 2
-    complete = clients["therapist_id"].notna().all()
-    return 3 if complete and levels(clients, "therapist_id") >= LEAST_THERAPISTS else 2
+    return 3 if clients is not None and therapists_tell_apart(clients) else 2
 
 
 def model_blocks(context: Context, score: Score, rule: dict[str, Any], draft: Draft) -> list[Block]:
@@ -118,14 +114,15 @@ def _words(terms: pd.Index) -> dict[str, str]:
 def _in_words(row: pd.Series, outcome: Score) -> str:
     p = p_after_comma(row["p_value"])
     worse = "higher" if row["estimate"] > 0 else "lower"
-    size = f"{about(row)}{number(abs(row['estimate']))} points {worse} than"
+    told, ends = in_sentence(row, sign=False)
+    size = f"{told} points {worse} than"
     if row["estimate"] == 0:  # a rounded one
         size = "as high, as far as it is shown, as"
     return (
         f"After a session in which a rupture begins the next session's {outcome.title} is "
         f"{size} after the same client's other "
         "sessions, at the same session number and the same alliance score "
-        f"(95% CI {number(row['conf_low'])} to {number(row['conf_high'])}{p}). This is an "
+        f"(95% CI {ends}{p}). This is an "
         "association in time, not a proof of cause."
     )
 
@@ -176,9 +173,9 @@ def _reverse(
     columns = (
         col.text("response", "At this session"),
         col.count("nobs", "Sessions"),
-        col.number("estimate", "b", "digits"),
+        col.number("estimate", "b", "digits", about=not told),
         col.number("std_error", "SE", "digits"),
-        col.interval(digits="digits"),
+        col.interval(digits="digits", about=not told),
         col.degrees(),
         col.p_value(),
     )

@@ -158,7 +158,8 @@ def _column(name: str, label: str) -> Column:
             (fmt.number, fmt.number) if row["kind"] == "mean" else (fmt.count, fmt.percent)
         )
         if fmt.is_missing(second):  # a mean without its SD is one of people who are not told
-            return f"{fmt.ABOUT} {whole(first)}" if row["kind"] == "mean" else whole(first)
+            rounded_mean = f"{fmt.ABOUT} {fmt.number(first, fmt.decimals_told([first]))}"
+            return rounded_mean if row["kind"] == "mean" else whole(first)
         return f"{whole(first)} ({part(second)})"
 
     return Column(label, write)

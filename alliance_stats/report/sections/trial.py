@@ -25,6 +25,7 @@ from ..content import Block, Caution, Paragraph, Section
 from ..context import ARM, Context, Score
 from ..wording import figure, table
 from .draft import Draft, in_public
+from .models import in_sentence
 from .sample import arms_of, sample_block
 from .trial_flow import flow_blocks
 
@@ -40,6 +41,7 @@ NOT_RANDOMISED = (
 ADJUSTED = {
     "holm": "Holm's method", "bonferroni": "Bonferroni's", "tukey": "Tukey's", "none": "nothing",
 }  # fmt: skip
+MINUS_BETWEEN = Column("Arms", lambda row: row["term"].replace(" - ", f" {fmt.MINUS} "), "left")
 MODELS = {
     "mmrm": "repeated measures with an unstructured covariance",
     "growth": "straight lines over the sessions that differ between clients",
@@ -154,7 +156,9 @@ def comparison_blocks(
     means, told = means_shown(context, found)
     differences = differences_shown(found, means, told)
     if differences.empty:
-        raise WithheldError("At no time ten clients of each arm were measured.")
+        raise WithheldError(
+            "After treatment began ten clients of each arm were measured at no time."
+        )
     draft.headline = _headline(found, differences, score)
     if context.counted_of:
         draft.headline += f" (One of {context.counted_of} outcomes, chosen by counting scores.)"
@@ -245,7 +249,6 @@ def _headline(found: Any, differences: pd.DataFrame, score: Score) -> str:
     at = _when(found)(found.data.last_common_time())  # where `compare_arms` compares one time
     at = at if at in set(differences["time"]) else differences["time"].iloc[-1]
     last = differences[differences["time"] == at]
-    about = "" if "smd_estimate" in last else "about "  # sizes stand beside exact numbers alone
     parts = []
     for row in last.to_dict("records"):
         first, second = row["arm"], row["versus"]
@@ -254,10 +257,8 @@ def _headline(found: Any, differences: pd.DataFrame, score: Score) -> str:
             row["smd_conf_low"], row["smd_conf_high"])  # fmt: skip
         p = row.get("p_adjusted", np.nan)
         tested = "" if np.isnan(p) else f"; {fmt.p_sentence(p)}"
-        parts.append(
-            f"{first} less {second} {about}{fmt.number(row['estimate'])} points (95% CI "
-            f"{fmt.interval(row['conf_low'], row['conf_high'])}{smd}{tested})"
-        )
+        estimate, ends = in_sentence(row)
+        parts.append(f"{first} less {second} {estimate} points (95% CI {ends}{smd}{tested})")
     adjusted = " (p adjusted)" if len(parts) > 1 and "p_adjusted" in last else ""
     return f"{score.title} at {last['time'].iloc[0]}: {'; '.join(parts)}{adjusted}."
 
@@ -274,7 +275,7 @@ def _mean_columns(told: bool) -> tuple[Column, ...]:
 def _columns(differences: pd.DataFrame, told: bool, found: Any) -> tuple[Column, ...]:
     digits = fmt.decimals_for(differences["std_error"]) if told else 2
     first = (
-        col.text("term", "Arms"),
+        MINUS_BETWEEN,
         col.number("estimate", "Difference", digits, about=not told),
         col.interval(label=f"95% CI{found.intervals}", digits=digits, about=not told),
     )
@@ -301,7 +302,7 @@ def _sensitivity(found: Any, score: Score) -> Table | None:
     frame = found.sensitivity((steps * found.sd).tolist(), time=time)
     columns = (
         col.number("delta", "Added to the unmeasured"),
-        col.text("term", "Arms"),
+        MINUS_BETWEEN,
         col.number("estimate", "Difference"),
         col.interval(),
         col.p_value("p_adjusted", "p adjusted" if found.several else "p"),

@@ -38,13 +38,13 @@ def table(
     Parameters
     ----------
     withheld
-        Whether a number of it is not shown, which the note then says; columns in which nothing
-        is left are not shown then.
+        Whether a number of it is not shown, which the note then says.
+
+    Columns in which nothing stands are left out.
     """
     title, how, note, methods = _filled("tables", key, withheld, facts)
     folded = bool(_read("tables")[key].get("folded"))
-    if withheld:
-        columns = tuple(one for one in columns if _holds_something(one, frame))
+    columns = tuple(one for one in columns if _holds_something(one, frame))
     return Table(key, title, frame, columns, how, note, group, methods, folded)
 
 
@@ -55,10 +55,14 @@ def figure(
     data: pd.DataFrame | None = None,
     alt: str = "",
     withheld: object = False,
+    private: bool = False,
     **facts: object,
 ) -> Figure:
-    """Return a figure with its words from ``figures.yaml``; else as `table`."""
-    title, how, note, methods = _filled("figures", key, withheld, facts)
+    """Return a figure with its words from ``figures.yaml``; else as `table`.
+
+    In a private report, which withholds nothing, what is said of others is left out.
+    """
+    title, how, note, methods = _filled("figures", key, withheld, facts, private=private)
     folded = bool(_read("figures")[key].get("folded"))
     return Figure(key, title, figure_of(ax), how, note, alt, data, methods, folded)
 
@@ -74,8 +78,12 @@ def _read(name: str) -> Any:
     return read_yaml(Path(__file__).with_name(f"{name}.yaml")).value
 
 
-def _filled(kind: str, key: str, withheld: object, facts: dict[str, object]) -> tuple[str, ...]:
+def _filled(
+    kind: str, key: str, withheld: object, facts: dict[str, object], *, private: bool = False
+) -> tuple[str, ...]:
     words = _read(kind)[key]
     texts = [words.get(part, "").format(**facts) for part in ("title", "how", "note", "methods")]
+    if not private:
+        texts[2] += " " + words.get("travels", "").format(**facts)
     texts[2] += f" {NOTE}" if withheld else ""
     return tuple(re.sub(" +", " ", text).strip() for text in texts)
