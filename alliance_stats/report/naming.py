@@ -108,6 +108,13 @@ def _masking(column: Column, mask: Callable[[str], str]) -> Callable[[Any], str]
 
 _QUOTED = re.compile(r"(?<!\w)(?<!study )['\"“‘]([^'\"”’]*)['\"”’](?!\w)")
 _NUMBER = re.compile(r"(?<![\w.-])\d")
+_FEW = "(one|two|three|four|five|six|seven|eight|nine)"
+_IN_WORDS = re.compile(
+    rf"\b(fewer|less) than {_FEW}\b|\bonly {_FEW}\b"
+    rf"|\b{_FEW}( of the)? (clients|people|persons|therapists|dyads|patients|others)\b",
+    re.IGNORECASE,
+)
+"""A number of people in words: fewer than five clients differ in these columns."""
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z'\"])")
 _OWN = {"alliance", "outcome", "function"}
 
@@ -123,6 +130,7 @@ def without_data(text: str) -> str:
 
     def tells(sentence: str) -> bool:
         quoted = set(_QUOTED.findall(sentence))
-        return bool(_NUMBER.search(sentence)) or not quoted <= own
+        counts = _NUMBER.search(sentence) or _IN_WORDS.search(sentence)
+        return bool(counts) or not quoted <= own
 
     return " ".join(takewhile(lambda one: not tells(one), _SENTENCE.split(text)))

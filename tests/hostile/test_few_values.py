@@ -9,6 +9,7 @@ import pytest
 import alliance_stats as al
 from alliance_stats.core.disclosure import Disclosure
 from alliance_stats.report.context import Context, Options
+from alliance_stats.report.naming import without_data
 from alliance_stats.report.sections.draft import Draft
 from alliance_stats.report.sections.sample import sample_block
 
@@ -104,3 +105,16 @@ def test_true_and_false_are_told_where_ten_have_each(people):
     for n, levels in ((0, {"True": 60}), (3, {}), (10, {"True": 50, "False": 10})):
         clients = people.clients.assign(flag=np.arange(60) >= n)
         assert column(people.with_tables(clients=clients), "flag")["levels"] == levels
+
+
+@pytest.mark.parametrize("said", [
+    "Features in which fewer than five clients differ from the others are left out: court_ordered.",
+    "Values of fewer than five clients are put together: sex.",
+    "Three of the clients came once.",
+    "Only two came twice.",
+])  # fmt: skip
+def test_no_message_counts_people_in_words(said):
+    """A page said that fewer than five are sent by a court; who are none or some is known."""
+    assert without_data(f"All are counted. {said}") == "All are counted."
+    harmless = "Intervals and tests take clients as independent, also those of one therapist."
+    assert without_data(harmless) == harmless
