@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,13 +15,15 @@ from ..errors import AllianceStatsWarning, DesignError, listing, plural, require
 from ..study.labels import labelled
 from ..study.select import KEYS
 from ..study.splitting import groups_of
-from ..study.stages import stage_of
+from ..study.stages import stage_of, words_in
 from ..study.times import OCCASION, SESSION, in_order
 
 if TYPE_CHECKING:
     from ..study import Study
 
-AGE_OR_SEX = re.compile(r"(age|alter|sex|gender|female|male|geschlecht)(_.*)?", re.IGNORECASE)
+AGE_OR_SEX = {"age", "alter", "leeftijd", "edad", "sex", "sexe", "sexo", "gender", "genre",
+              "genero", "geschlecht", "geschl", "geslacht", "female", "male"}  # fmt: skip
+"""Words of age and sex that a column's name begins or ends with, or its label begins with."""
 MOST_LEVELS = 8
 """Text of more values is no category that a table of the sample can show."""
 FEWEST_NUMBERS = 3
@@ -145,7 +146,7 @@ def characteristics(
     """Return what is known of clients; what cannot be shown is told in `messages`."""
     clients = study.table("clients").drop_duplicates(CLIENT).set_index(CLIENT)
     if columns is None:
-        wanted = [name for name in clients.columns if AGE_OR_SEX.fullmatch(str(name))]
+        wanted = [name for name in clients.columns if _is_age_or_sex(study, str(name))]
     else:
         wanted = names(columns, "columns")
         require_columns(clients.columns, wanted, what="the clients' table")
@@ -157,6 +158,12 @@ def characteristics(
         else:
             messages.append(f"'{name}' has {values.nunique()} values and is no category to show.")
     return found + _scores_before(study, messages)
+
+
+def _is_age_or_sex(study: Study, name: str) -> bool:
+    named, labels = words_in(name), study.labels.get(name)
+    title = words_in(labels.title) if labels else []
+    return not AGE_OR_SEX.isdisjoint({*named[:1], *named[-1:], *title[:1]})
 
 
 def _typed(column: pd.Series) -> pd.Series:

@@ -184,18 +184,28 @@ def choose(
         parts = name_of(measure, scale, rater, argument=argument).parts
     found = dict(zip(KEYS, parts, strict=True))
     usual = USUAL if found["measure"] else {}
+    at_occasions = is_study(given) and given.has("assessments")
+    elsewhere = set(given.assessments["measure"].unique()) if at_occasions else set()
     for column in KEYS:
         if column not in settle and not found[column]:
             continue
         words = {**found, **dict.fromkeys(KEYS[KEYS.index(column) :])}
         of = ScoreName.of(**words).words
         arg = argument if column == "scale" else column
-        rows, found[column] = _settled(rows, column, found[column], usual.get(column), of, arg)
+        rows, found[column] = _settled(
+            rows, column, found[column], usual.get(column), of, arg, elsewhere
+        )
     return rows, ScoreName.of(**found)
 
 
 def _settled(
-    rows: pd.DataFrame, column: str, wanted: str | None, usual: str | None, of: str, argument: str
+    rows: pd.DataFrame,
+    column: str,
+    wanted: str | None,
+    usual: str | None,
+    of: str,
+    argument: str,
+    elsewhere: set[str],
 ) -> tuple[pd.DataFrame, str | None]:
     """Return the rows of one value of a column, and that value."""
     if column not in rows.columns:
@@ -216,11 +226,13 @@ def _settled(
             f"Choose one with {argument}='{sorted(there)[0]}'."
         )
     if value not in there:
-        raise ScoreError(_unknown(rows, column, value, there, of))
+        raise ScoreError(_unknown(rows, column, value, there, of, elsewhere))
     return rows if len(there) == 1 and not values.isna().any() else rows[values == value], value
 
 
-def _unknown(rows: pd.DataFrame, column: str, value: str, there: list[str], of: str) -> str:
+def _unknown(
+    rows: pd.DataFrame, column: str, value: str, there: list[str], of: str, elsewhere: set[str]
+) -> str:
     """Return one sentence: what there is in place of what was named, and the nearest."""
     asked = (
         f"of {value}"
@@ -232,6 +244,8 @@ def _unknown(rows: pd.DataFrame, column: str, value: str, there: list[str], of: 
     if column == "scale" and "rater" in rows.columns and (rows["rater"] == value).any():
         hint = _rater_as_scale(of, value, there)
     at = " at occasions" if rows.attrs.get("along") == "occasion" else ""
+    if column == "measure" and value in elsewhere:
+        at = " at sessions, only at occasions"
     return f"There are no scores {asked}{at}; {held}.{hint}"
 
 

@@ -140,3 +140,12 @@ def test_those_analysed_are_clients_of_the_study():
         al.trial_flow(study, analysed=["zz", "yy", clients[0]])
     with pytest.raises(al.DesignError, match="analysed must be ids"):
         al.trial_flow(study, analysed=clients[0])
+
+
+def test_age_and_sex_are_known_by_other_words_and_by_their_labels(study):
+    wanted = {"geschl": 1, "v7": 30.0, "patient_age": 41.0, "Âge": 42.0}
+    clients = study.clients[["client_id"]].assign(**wanted, age_group=1, v8=3, stage=2)
+    labels = {"v7": al.study.labels.Labels("Alter bei Aufnahme"),
+              "v8": al.study.labels.Labels("Stage of treatment, not age")}  # fmt: skip
+    found = al.sample_table(al.Study("s", {"clients": clients}, labels=labels))
+    assert set(found["variable"]) == {"clients", *wanted, "age_group"}

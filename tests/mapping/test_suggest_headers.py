@@ -341,6 +341,28 @@ def test_questions_of_a_survey_say_what_its_columns_are(tmp_path):
     assert "'Q2' is taken for session, by its label 'Which session was this?'" in draft.doubts
 
 
+def test_previews_and_unfinished_rows_of_a_survey_are_told():
+    frame = one_form("wai{i}", "wai-sr", items=True).assign(ResponseId="R")
+    done = frame.assign(Status="IP Address", Finished=True)
+    assert not any("Status" in doubt for doubt in al.suggest_mapping(done).doubts)
+    done.loc[[0, 4], "Status"] = "Survey Preview"
+    done.loc[7, "Finished"] = False
+    told = [doubt for doubt in al.suggest_mapping(done).doubts if "where:" in doubt]
+    assert told == [
+        "'Status' holds Survey Preview in 2 rows; where these are not to count, write where: "
+        "{Status: IP Address}",
+        "'Finished' holds False in 1 row; where these are not to count, write where: "
+        "{Finished: True}",
+    ]
+
+
+def test_which_partner_is_not_who_is_in_treatment():
+    frame = pd.DataFrame({"Partnum": [1, 2] * 30, "CoupleID": np.repeat(range(30), 2), "x": 3.5})
+    draft = al.suggest_mapping(frame)
+    assert draft["sources"][0]["client_id"] == "CoupleID"
+    assert "Partnum" in draft.unplaced
+
+
 def test_answers_of_a_survey_in_words_are_left_open_with_what_to_write(tmp_path):
     words = ["Seldom", "Sometimes", "Often", "Very often", "Always"]
     draft = survey(tmp_path, words)

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
+from alliance_stats.errors import ScoreError
 from alliance_stats.study.select import ScoreName, choose, measures_of
 
 
@@ -79,6 +80,17 @@ def test_an_unknown_part_is_told_with_what_there_is(study, name, told):
     with pytest.raises(al.DesignError, match=told) as caught:
         study.select(name)
     assert "\n" not in str(caught.value)
+
+
+def test_a_measure_that_is_at_occasions_alone_is_told_so():
+    both = al.simulate_study(n_therapists=4, n_clients=24, seed=1)
+    later = pd.DataFrame({"client_id": ["C1"], "occasion": ["pre"], "measure": ["gad-7"],
+                          "scale": ["total"], "rater": ["client"], "score": [9.0]})  # fmt: skip
+    both = al.Study("s", {**both.tables, "assessments": later})
+    with pytest.raises(ScoreError, match="no scores of gad-7 at sessions, only at occasions;"):
+        choose(both, "gad-7")
+    with pytest.raises(ScoreError, match="no scores of gad7; there"):
+        choose(both, "gad7")
 
 
 def test_a_part_said_twice_must_be_the_same(study):

@@ -26,8 +26,8 @@ _CLIENT = (
 ROLES: tuple[tuple[str, str, str], ...] = (
     (
         "client_id",
-        rf"{_BEFORE}(?:{_CLIENT}){_NR}?|(?:case|record|respondent|study|part|person|fall|dossier|versuchs"
-        rf"personen|pt|vp|kl|p|c|casus){_NR}",
+        rf"{_BEFORE}(?:{_CLIENT}){_NR}?|(?:case|record|respondent|study|part|person|fall|dossier|couple|"
+        rf"dyad|paar|versuchspersonen|pt|vp|kl|p|c|casus){_NR}",
         r"id|code|chiffre|kennung|externalreference",
     ),
     (

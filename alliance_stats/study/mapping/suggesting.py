@@ -16,10 +16,10 @@ from .draft import MappingDraft, one_line
 from .families import Guess, guess_measures
 from .kinds_of_rows import EVENT, Kind, arms_of, kinds_of_rows
 from .likeness import like_placed
-from .names import ROLES, maybe_session, roles_in, roles_of, tool_of
+from .names import maybe_session, roles_of, tool_of
+from .roles_guess import guess_roles, not_to_count
 from .source import ROW
 from .tables_guess import TableGuess, guess_table, may_end
-from .values import dates, whole_numbers
 from .vocabulary import fields_of
 
 
@@ -170,7 +170,7 @@ def _sort(file: str, sheet: str, frame: pd.DataFrame, registry: Any) -> _Sorting
     frame = frame.rename(columns=str)
     frame.attrs = {}  # pandas copies them with every column that is taken
     names = [str(name) for name in frame.columns]
-    roles, doubts = _roles(frame, names, labels)
+    roles, doubts = guess_roles(frame, names, labels)
     result = _Sorting({"file": file} | ({"sheet": sheet} if sheet else {}), doubts=doubts)
     left = [name for name in names if name not in roles.values()]
     timed = "session" in roles
@@ -190,6 +190,7 @@ def _sort(file: str, sheet: str, frame: pd.DataFrame, registry: Any) -> _Sorting
         name: like[name][1] if name in like else why.get(name) or _why(name, labels.get(name, ""))
         for name in open_
     }
+    doubts += not_to_count(frame)
     if "client_id" not in result.source and "client_id" not in result.source.get("columns", {}):
         doubts.append(
             "no column was found that names the client; add client_id:, or "
@@ -325,78 +326,3 @@ def _why(name: str, label: str) -> str:
     if maybe_session(name):
         return "may count sessions; if so, write session: " + one_line(name)
     return "no known role or measure in its name; it comes along as it is"
-
-
-def _roles(
-    frame: pd.DataFrame, names: list[str], labels: dict[str, str]
-) -> tuple[dict[str, str], list[str]]:
-    """Return our column → the file's, each column at most once, and what is unsure.
-
-    Names that are sure come first, then labels, then names that may mean something else too.
-    """
-    roles: dict[str, str] = {}
-    doubts: list[str] = []
-
-    def take(texts: dict[str, str], *, sure: bool) -> None:
-        for name, text in texts.items():
-            for role in roles_of(text, sure=sure):
-                free = role not in roles and name not in roles.values()
-                if role == "session" and not sure and "occasion" in roles:
-                    continue
-                if free and _holds(frame[name], role):
-                    roles[role] = name
-                    if role == "session" and not sure:
-                        doubts.append(f"'{name}' is taken to count sessions")
-
-    take({name: name for name in names}, sure=True)
-    take({name: labels[name] for name in names if name in labels}, sure=True)
-    asked = {name: role for name, label in labels.items() for role in roles_in(label)[:1]}
-    for name, role in asked.items():
-        alone = name in names and [*asked.values()].count(role) == 1
-        free = role not in roles and name not in roles.values()
-        if alone and free and _holds(frame[name], role):
-            roles[role] = name
-            doubts.append(f"'{name}' is taken for {role}, by its label {labels[name]!r}")
-    take({name: name for name in names}, sure=False)
-    if "episode" in roles and not _several_each(frame, roles):
-        del roles["episode"]
-    if not {"session", "occasion"} & set(roles):
-        for name in names:
-            if maybe_session(name) and name not in roles.values() and frame[name].notna().all():
-                roles["occasion"] = name
-                doubts.append(f"'{name}' does not count from 1 on; it is taken to name occasions")
-                break
-    if {"session", "occasion"} <= set(roles):
-        doubts.append(f"'{roles.pop('occasion')}' may name occasions; sessions are taken")
-    timed = {"session", "occasion"} & set(roles)
-    if "client_id" in roles and not timed and frame[roles["client_id"]].duplicated().any():
-        doubts.append(
-            f"ids in '{roles['client_id']}' are there several times, and no column says when; add "
-            "session: or occasion:, or the column that really names the client"
-        )
-    order = [role for role, *_ in ROLES if role in roles]
-    return {role: roles[role] for role in order}, doubts
-
-
-def _several_each(frame: pd.DataFrame, roles: dict[str, str]) -> bool:
-    """Return whether some client has several treatments."""
-    client, episode = roles.get("client_id"), roles["episode"]
-    return client is not None and bool(
-        frame[[client, episode]].dropna().drop_duplicates()[client].duplicated().any()
-    )
-
-
-def _holds(series: pd.Series, role: str) -> bool:
-    """Return whether the values agree with the role a name suggests."""
-    if not series.notna().any():
-        return False
-    if role in ("session", "episode"):
-        values, bad = whole_numbers(series)
-        below = int((values < 1).sum())
-        return len(bad) + below <= 0.1 * len(values)
-    if role == "date":
-        _, bad, _ = dates(series)
-        return series.dtype.kind not in "iufb" and len(bad) <= 0.1 * len(series)
-    if role == "years_experience":
-        return series.dtype.kind in "iuf"
-    return True

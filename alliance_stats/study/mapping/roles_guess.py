@@ -1,0 +1,105 @@
+"""Which columns say who, when and where, and which rows of a survey are no answers."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from ...errors import listing, plural
+from .names import ROLES, maybe_session, roles_in, roles_of
+from .values import as_word, dates, whole_numbers
+
+MANY_ROWS = 20
+"""In so many rows a column of one or two values names no clients."""
+
+
+def guess_roles(
+    frame: pd.DataFrame, names: list[str], labels: dict[str, str]
+) -> tuple[dict[str, str], list[str]]:
+    """Return our column → the file's, each column at most once, and what is unsure.
+
+    Names that are sure come first, then labels, then names that may mean something else too.
+    """
+    roles: dict[str, str] = {}
+    doubts: list[str] = []
+
+    def take(texts: dict[str, str], *, sure: bool) -> None:
+        for name, text in texts.items():
+            for role in roles_of(text, sure=sure):
+                free = role not in roles and name not in roles.values()
+                if role == "session" and not sure and "occasion" in roles:
+                    continue
+                if free and _holds(frame[name], role):
+                    roles[role] = name
+                    if role == "session" and not sure:
+                        doubts.append(f"'{name}' is taken to count sessions")
+
+    take({name: name for name in names}, sure=True)
+    take({name: labels[name] for name in names if name in labels}, sure=True)
+    asked = {name: role for name, label in labels.items() for role in roles_in(label)[:1]}
+    for name, role in asked.items():
+        alone = name in names and [*asked.values()].count(role) == 1
+        free = role not in roles and name not in roles.values()
+        if alone and free and _holds(frame[name], role):
+            roles[role] = name
+            doubts.append(f"'{name}' is taken for {role}, by its label {labels[name]!r}")
+    take({name: name for name in names}, sure=False)
+    if "episode" in roles and not _several_each(frame, roles):
+        del roles["episode"]
+    if not {"session", "occasion"} & set(roles):
+        for name in names:
+            if maybe_session(name) and name not in roles.values() and frame[name].notna().all():
+                roles["occasion"] = name
+                doubts.append(f"'{name}' does not count from 1 on; it is taken to name occasions")
+                break
+    if {"session", "occasion"} <= set(roles):
+        doubts.append(f"'{roles.pop('occasion')}' may name occasions; sessions are taken")
+    timed = {"session", "occasion"} & set(roles)
+    if "client_id" in roles and not timed and frame[roles["client_id"]].duplicated().any():
+        doubts.append(
+            f"ids in '{roles['client_id']}' are there several times, and no column says when; add "
+            "session: or occasion:, or the column that really names the client"
+        )
+    order = [role for role, *_ in ROLES if role in roles]
+    return {role: roles[role] for role in order}, doubts
+
+
+def _several_each(frame: pd.DataFrame, roles: dict[str, str]) -> bool:
+    """Return whether some client has several treatments."""
+    client, episode = roles.get("client_id"), roles["episode"]
+    return client is not None and bool(
+        frame[[client, episode]].dropna().drop_duplicates()[client].duplicated().any()
+    )
+
+
+def _holds(series: pd.Series, role: str) -> bool:
+    """Return whether the values agree with the role a name suggests."""
+    if not series.notna().any():
+        return False
+    if role in ("session", "episode"):
+        values, bad = whole_numbers(series)
+        below = int((values < 1).sum())
+        return len(bad) + below <= 0.1 * len(values)
+    if role == "date":
+        _, bad, _ = dates(series)
+        return series.dtype.kind not in "iufb" and len(bad) <= 0.1 * len(series)
+    if role == "client_id":  # which of two partners, not who
+        return series.nunique() > 2 or len(series) < MANY_ROWS
+    if role == "years_experience":
+        return series.dtype.kind in "iuf"
+    return True
+
+
+def not_to_count(frame: pd.DataFrame) -> list[str]:
+    """Return what to do with rows of a survey that are previews, or were not finished."""
+    kept = {"Status": ("IP Address", "0"), "Finished": ("True", "1")}
+    if not {*kept, "ResponseId"} <= {*frame.columns}:
+        return []
+    words = {name: frame[name].dropna().map(as_word) for name in kept}
+    others = {name: ~column.isin(kept[name]) for name, column in words.items()}
+    return [
+        f"'{name}' holds {listing(words[name][others[name]].unique())} in "
+        f"{plural(int(others[name].sum()), 'row')}; where these are not to count, write where: "
+        f"{{{name}: {words[name][~others[name]].iloc[0]}}}"
+        for name in kept
+        if others[name].any() and not others[name].all()
+    ]
