@@ -24,6 +24,13 @@ FORMATS = ("sav", "dta", "xlsx", "csv", "parquet")
 CODES = (-99, -999, -9999)
 """What stands for "no answer" in SPSS; the first that no answer has."""
 LONGEST_NAME = {"sav": 64, "dta": 32}
+"""Bytes that a name may have."""
+NO_NAME = {"sav": r"[^\w.@#$]", "dta": r"\W"}
+"""What no name holds; letters of other languages may stand in it."""
+RESERVED = {
+    "sav": {*"all and by eq ge gt le lt ne not or to with".split()},  # noqa: SIM905
+    "dta": {*"byte double float if in int long str strl using with".split()},  # noqa: SIM905
+}
 FORMS = {"ratings": ("session", "item", "value"), "scores": ("session", "scale", "score"),
          "assessments": ("occasion", "scale", "score")}  # fmt: skip
 """Tables of forms: when, which part, and what was answered."""
@@ -188,13 +195,9 @@ def _coded(sheet: _Sheet, format: str) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the table as SPSS and Stata hold it: texts, numbers, days; and labels of values."""
     values: dict[str, dict[Any, str]] = {}
     made: dict[str, Any] = {}
+    taken: set[str] = set()
     for name, column in sheet.frame.items():
-        key = str(name)[: LONGEST_NAME[format]]
-        if key in made:
-            raise AllianceStatsError(
-                f"Two columns have the same first {LONGEST_NAME[format]} letters ('{key}'), which "
-                f"is as long as a name in .{format} may be. Export as csv or xlsx."
-            )
+        key = _free_name(str(name), format, taken)
         values |= {key: sheet.values[str(name)]} if sheet.values.get(str(name)) else {}
         if types.is_bool_dtype(column.dtype):
             made[key], values[key] = column.astype("Float64").astype(float), {0: "no", 1: "yes"}
@@ -207,19 +210,26 @@ def _coded(sheet: _Sheet, format: str) -> tuple[pd.DataFrame, dict[str, Any]]:
     return pd.DataFrame(made, index=sheet.frame.index), values
 
 
+def _free_name(name: str, format: str, taken: set[str]) -> str:
+    """Return a name as the program takes it, which no other column has in it; note it as taken."""
+    plain = re.sub(NO_NAME[format], "_", name)
+    plain = plain if plain[:1].isalpha() else f"v{plain}"
+    plain = f"{plain}_" if plain.casefold() in RESERVED[format] or plain[-1] == "." else plain
+    for n in range(1, len(taken) + 2):
+        end = "" if n == 1 else f"_{n}"
+        short = plain.encode()[: LONGEST_NAME[format] - len(end)].decode(errors="ignore") + end
+        if short.casefold() not in taken:  # SPSS sees no difference between A and a
+            break
+    taken.add(short.casefold())
+    return short
+
+
 def _to_sav(sheet: _Sheet, path: Path) -> None:
     """Write a table for SPSS; an answer that was not given has a code declared as missing."""
     import pyreadstat
 
     frame, values = _coded(sheet, "sav")
-    missing: dict[str, Any] = {}
-    for name in sheet.answers:
-        column = frame[name[: LONGEST_NAME["sav"]]]
-        code = next((code for code in CODES if not (column == code).any()), None)
-        if code is not None and column.isna().any():
-            frame[column.name] = column.fillna(code)
-            missing[str(column.name)] = [code]
-            values[str(column.name)] = {code: "no answer"}  # no form has labels of its own
+    missing = _not_given(sheet, frame, values)
     pyreadstat.write_sav(
         frame,
         path,
@@ -230,13 +240,36 @@ def _to_sav(sheet: _Sheet, path: Path) -> None:
 
 
 def _to_dta(sheet: _Sheet, path: Path) -> None:
-    """Write a table for Stata; an answer that was not given is its ``.``."""
+    """Write a table for Stata; an answer that was not given is its ``.a``."""
     import pyreadstat
 
     frame, values = _coded(sheet, "dta")
+    missing = _not_given(sheet, frame, values, "a")
     pyreadstat.write_dta(
-        frame, path, column_labels=_labels(sheet, frame, 80), variable_value_labels=values
+        frame,
+        path,
+        column_labels=_labels(sheet, frame, 80),
+        variable_value_labels=values,
+        missing_user_values=missing,
     )
+
+
+def _not_given(
+    sheet: _Sheet, frame: pd.DataFrame, values: dict[str, dict[Any, str]], letter: str = ""
+) -> dict[str, list[Any]]:
+    """Put a code where no answer was given, and label it; return the codes that mean missing.
+
+    It is Stata's `letter`, or a number that no answer has.
+    """
+    missing = {}
+    for name, made in zip(sheet.frame.columns, frame.columns, strict=True):
+        column = frame[made]
+        code = letter or next((code for code in CODES if not (column == code).any()), None)
+        if name in sheet.answers and code is not None and column.isna().any():
+            frame[made] = column.astype(object if letter else float).fillna(code)
+            missing[made] = [code]
+            values[made] = {code: "no answer"}  # no form has labels of its own
+    return missing
 
 
 def _labels(sheet: _Sheet, frame: pd.DataFrame, longest: int) -> list[str | None]:

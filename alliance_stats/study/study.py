@@ -364,8 +364,10 @@ class Study:
         """Write the tables for SPSS, Stata, JASP, R or a spreadsheet.
 
         Columns keep their labels; in ``.sav`` an answer that was not given has a code declared
-        as missing and labelled, in ``.dta`` it is ``.``. Dates are dates, yes and no are 1 and 0
-        with labels. The ids are in the files as they are: `pseudonymise` first to give them away.
+        as missing and labelled, in ``.dta`` it is ``.a``. Dates are dates, yes and no are 1 and 0
+        with labels. Names that SPSS or Stata refuse are written with ``_`` for what they do not
+        take; the label says what the column was called. The ids are in the files as they are:
+        `pseudonymise` first to give them away.
 
         Parameters
         ----------

@@ -49,6 +49,18 @@ def test_answers_not_given_have_a_code_that_spss_knows_as_missing(tmp_path):
     )
 
 
+def test_answers_not_given_have_a_code_that_stata_knows_as_missing(tmp_path):
+    folder = STUDY.export(tmp_path, format="dta")
+    back, meta = pyreadstat.read_dta(folder / "ratings.dta", user_missing=True)
+    assert meta.missing_user_values["value"] == ["a"]
+    assert meta.variable_value_labels["value"] == {"a": "no answer"}
+    missing = STUDY.ratings["value"].isna()
+    assert (back["value"] == "a").tolist() == missing.tolist()
+    ours = al.read_table(folder / "ratings.dta")["value"]
+    assert ours.isna().tolist() == missing.tolist()
+    assert pd.api.types.is_numeric_dtype(ours.dtype)
+
+
 @pytest.mark.parametrize("format", ["csv", "parquet", "xlsx"])
 def test_other_formats_hold_the_values_and_a_codebook(tmp_path, format):
     folder = STUDY.export(tmp_path / "out", format=format)
@@ -110,3 +122,18 @@ def test_what_cannot_be_written_is_said(tmp_path):
         STUDY.export(tmp_path / "file", format="csv")
     with pytest.raises(AllianceStatsError, match="no ratings or scores"):
         al.Study("s", {"clients": STUDY.clients}).export(tmp_path / "w", format="csv", wide=True)
+
+
+@pytest.mark.parametrize("format", ["sav", "dta"])
+def test_names_that_a_program_refuses_are_written_so_that_it_takes_them(tmp_path, format):
+    names = ["Anmerkung Prüfer", "Anmerkung-Prüfer", "1st", "with", "ende.", "Ä" * 40, "Ä" * 41,
+             "anmerkung_prüfer"]  # fmt: skip
+    clients = pd.DataFrame({"client_id": ["a", "b"], **{name: [1.0, 2.0] for name in names}})
+    folder = al.Study("s", {"clients": clients}).export(tmp_path, format=format)
+    read = {"sav": pyreadstat.read_sav, "dta": pyreadstat.read_dta}[format]
+    back, meta = read(folder / f"clients.{format}")
+    made = list(back)
+    assert made[:5] == ["client_id", "Anmerkung_Prüfer", "Anmerkung_Prüfer_2", "v1st", "with_"]
+    assert len({name.casefold() for name in made}) == len(made) == 9
+    assert meta.column_labels[1:6] == names[:5]
+    assert (back.iloc[:, 1:].to_numpy() == [[1.0], [2.0]]).all()

@@ -94,9 +94,9 @@ class MappingDraft(Mapping[str, Any]):
         heads = {"placed": "Placed", "not_placed": "Not placed"}
         parts = [
             f"<h4>{heads[name]}</h4>"
-            + table.rename(columns={"taken_for": "taken for"}).to_html(
-                index=False, border=0, justify="left"
-            )
+            + table.rename(columns={"taken_for": "taken for"})
+            .to_html(index=False, border=0, justify="left")
+            .replace("<td>", '<td style="text-align: left">')  # Jupyter sets words to the right
             for name, table in self.tables().items()
             if len(table)
         ]
