@@ -10,10 +10,14 @@ import numpy as np
 import pandas as pd
 
 from ..core.arguments import names
+from ..core.display import columns as col
+from ..core.display.formatting import number, percent
+from ..core.display.shown import ShownTable
+from ..core.display.table import Table
 from ..core.people import CLIENT, THERAPIST, same_ids
 from ..errors import AllianceStatsWarning, DesignError, listing, plural, require_columns, warn
 from ..study.labels import labelled
-from ..study.select import KEYS
+from ..study.select import KEYS, ScoreName
 from ..study.splitting import groups_of
 from ..study.stages import stage_of, words_in
 from ..study.times import OCCASION, SESSION, in_order
@@ -92,13 +96,44 @@ def sample_table(
         rows += [{"group": name, **row} for row in _heads(study, members.index)]
         for one in characteristics(study, columns, messages):
             rows += [{"group": name, **row} for row in _described(one, members.index)]
-    found = pd.DataFrame(rows).rename(columns={"group": by or "group"})
-    if by is None:
-        found = found.drop(columns="group")
+    plain = pd.DataFrame(rows).rename(columns={"group": by or "group"})
+    found = SampleTable(plain if by else plain.drop(columns="group"))
     found.attrs["messages"] = tuple(dict.fromkeys(messages))
     for message in lost:
         warn(message, AllianceStatsWarning)
     return found
+
+
+class SampleTable(ShownTable):
+    """Who is in a study, a row a characteristic; made by `sample_table`."""
+
+    def _as_table(self) -> Table:
+        frame = pd.DataFrame(self)
+        by = str(frame.columns[0])
+        group = "" if by == "variable" else by
+        said = [_in_words(row) for row in frame.to_dict("records")]
+        columns = [
+            col.text("said", ""),
+            col.count("n", "n"),
+            col.value("share", "Share", percent),
+            col.value("mean", "M", number),
+            col.value("sd", "SD", number),
+            col.count("n_missing", "Missing"),
+        ]
+        empty = frame.columns[frame.isna().all()]
+        kept = [one for one, name in zip(columns, ("", *NUMBERS), strict=True) if name not in empty]
+        title = "Who is in the study, before treatment"
+        return Table("sample", title, frame.assign(said=said), tuple(kept), "", group=group)
+
+
+NUMBERS = ("n", "share", "mean", "sd", "n_missing")
+
+
+def _in_words(row: dict[Any, Any]) -> str:
+    """Return what a row is about: a score with its time, a level of a column."""
+    name = str(row["variable"])
+    said = ScoreName(name).label if "/" in name else name.replace("_", " ").capitalize()
+    return "".join([said, *(f", {row[part]}" for part in ("level", "when") if row[part] != "")])
 
 
 def client_groups(study: Study, by: str | None) -> tuple[pd.Series, list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ import pandas as pd
 from ..core.arguments import shown
 from ..core.display import formatting as fmt
 from ..core.display.labels import inside, label_of
-from ..core.display.page import as_latex
+from ..core.display.page import as_html, as_latex
 from ..core.display.rendering import to_html, to_text
 from ..core.display.table import Column, Table
 from ..core.display.word import write_word
@@ -101,7 +101,8 @@ class ModelTable:
         return f"{self.table.title}\n\n{to_text(self.table)}\n\nNote. {self.table.note}"
 
     def _repr_html_(self) -> str:
-        return self.to_html()
+        shown = replace(self.table, title="", note=f"Note. {self.table.note}")
+        return as_html(self.table.title, [shown], ())
 
 
 def model_table(

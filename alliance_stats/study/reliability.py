@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from .select import choose, scale_of
+from .select import ScoreName, choose, measures_named, scale_of
 from .splitting import each_group
 
 if TYPE_CHECKING:
@@ -85,6 +85,9 @@ def scale_reliability(
     ratings = study.tables.get("ratings")
     if ratings is None or ratings.empty:
         return pd.DataFrame(columns=_COLUMNS)
+    wanted = ScoreName(measure).measure if measure is not None else None
+    if wanted in set(measures_named(study)) - set(ratings["measure"].astype(str)):
+        return pd.DataFrame(columns=_COLUMNS)  # it came as totals
     ratings, asked = choose(ratings, measure, settle=())
     for (name, rater), part in ratings.groupby(["measure", "rater"], observed=True, sort=False):
         card = study.measures.get(str(name))

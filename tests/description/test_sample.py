@@ -149,3 +149,15 @@ def test_age_and_sex_are_known_by_other_words_and_by_their_labels(study):
               "v8": al.study.labels.Labels("Stage of treatment, not age")}  # fmt: skip
     found = al.sample_table(al.Study("s", {"clients": clients}, labels=labels))
     assert set(found["variable"]) == {"clients", *wanted, "age_group"}
+
+
+def test_a_sample_shows_itself_in_words_without_anything_empty():
+    study = al.simulate_study(n_therapists=4, n_clients=24, seed=2)
+    found = al.sample_table(study, by="condition")
+    assert "CORE-10 (client), pre" in str(found)
+    assert "nan" not in str(found).lower()
+    assert "Share" not in str(found)
+    shown = found._repr_html_()
+    assert "alliance-result" in shown
+    assert "core-10/total" not in shown
+    assert type(found.set_index("variable")) is type(study.clients)

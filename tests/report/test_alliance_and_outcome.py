@@ -66,3 +66,15 @@ def test_an_outcome_that_is_mostly_unknown_before_is_not_held_equal_and_that_is_
     few = study.with_tables(scores=scores[~rare])
     assert HELD not in session_pairs(Context(few, Options()))
     assert "mostly not known and not held equal" in words(few)
+
+
+def test_an_outcome_at_occasions_beside_an_alliance_at_sessions_is_told_by_occasion():
+    study = al.simulate_study(n_therapists=6, n_clients=60, seed=4)
+    items = study.ratings[study.ratings["measure"] == "wai-sr"]
+    context = Context(study.with_tables(ratings=items), Options())
+    by_key = {entry.key: entry for entry in SECTIONS}
+    change = make_section(by_key["change"], context, strict=True)
+    assert change.status == "complete"  # it was lost for want of an alpha of items
+    refused = make_section(by_key["outcome"], context, strict=True).blocks[-1].text
+    assert "The CORE-10 was measured at occasions only" in refused
+    assert al.scale_reliability(context.study, measure="core-10").empty

@@ -57,7 +57,10 @@ def test_html_escapes_names_and_writes_a_page(fits, tmp_path):
     page = (tmp_path / "models.html").read_text(encoding="utf-8")
     assert page.startswith("<!doctype html>")
     assert markup in page
-    assert table._repr_html_() == markup
+    shown = table._repr_html_()
+    assert "alliance-result" in shown
+    assert "A &amp; B" in shown
+    assert "<b>" not in shown
 
 
 def test_word_holds_every_row(fits, tmp_path):

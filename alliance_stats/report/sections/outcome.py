@@ -36,6 +36,12 @@ def model_blocks(context: Context, draft: Draft) -> list[Block]:
             "That the outcome of a session follows the alliance of the one before needs both at "
             "sessions; this study has occasions."
         )
+    for score in (alliance, outcome):
+        if score.measure not in set(context.study.scores["measure"].astype(str)):
+            raise DesignError(
+                f"The {score.title} was measured at occasions only, and that the outcome of a "
+                "session follows the alliance of the one before needs both at sessions."
+            )
     rows = session_pairs(context)
     held = f" + {HELD}" if HELD in rows else ""
     random = f"(1 | client_id){therapist_term(rows)}"

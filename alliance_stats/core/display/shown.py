@@ -1,0 +1,30 @@
+"""A DataFrame that shows itself as a journal prints a table, in a notebook as in a terminal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+
+from .page import as_html, as_text
+from .table import Table
+
+
+class ShownTable(pd.DataFrame):
+    """A DataFrame with a display: all its rows, in words, and nothing empty.
+
+    A table made from it (by ``.set_index``, say) is a plain one.
+    """
+
+    def _as_table(self) -> Table:
+        raise NotImplementedError
+
+    def _laid_out(self) -> tuple[str, list[Table]]:
+        table = self._as_table()
+        return table.title, [replace(table, title="")]
+
+    def __str__(self) -> str:
+        return as_text(*self._laid_out(), ())
+
+    def _repr_html_(self) -> str:
+        return as_html(*self._laid_out(), ())
