@@ -588,3 +588,25 @@ def test_rows_of_sums_under_the_clients_are_no_clients(tmp_path):
     assert raw.tables["terminations"]["client_id"].tolist() == ["c1", "Summe", "c2"]
     (aside,) = raw.set_aside
     assert (aside.table, aside.reason, aside.rows) == ("terminations", "a row of sums", 2)
+
+
+def test_an_occasion_that_is_no_column_is_told_once_with_both_ways_to_say_it(tmp_path):
+    source = """\
+        name: s
+        sources:
+          - file: couples.csv
+            client_id: couple
+            rater: {column: who, recode: {w: client, h: therapist}}
+            WHEN
+            measures: [{measure: phq-9, score: phq}]
+        """
+    rows = {"couples": "couple,who,phq\n1,w,3\n1,h,4\n2,w,5\n2,h,6\n"}
+    (told,) = study(tmp_path, source.replace("WHEN", "occasion: now"), **rows).problems
+    assert told.message.startswith("The file has no column 'now', which study.yaml gives as occ")
+    assert told.hint.endswith("If 'now' is the occasion itself, constants: {occasion: now} says it "
+                              "of all rows.")  # fmt: skip
+    raw = study(tmp_path, source.replace("WHEN", "constants: {occasion: now}"), **rows)
+    assert raw.problems == []
+    assert set(raw.tables["assessments"]["occasion"]) == {"now"}
+    (told,) = study(tmp_path, source.replace("WHEN", "carry: false"), **rows).problems
+    assert told.hint == "Add session: or occasion: to the source or to the measure in study.yaml."

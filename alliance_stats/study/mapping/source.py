@@ -140,7 +140,10 @@ class Source:
             elif self._is_word(ours, theirs):
                 self.constants[ours] = theirs
             else:
-                self.absent(theirs, f"which study.yaml gives as {ours}")
+                word = f"constants: {{{ours}: {theirs}}} says it of all rows"
+                also = f" If '{theirs}' is the occasion itself, {word}."
+                why = f"which study.yaml gives as {ours}"
+                self.absent(theirs, why, also=also if ours == "occasion" else "")
                 self.told.add(ours)
         known = columns_for(self.spec.table)
         for name in self.constants:
@@ -209,7 +212,7 @@ class Source:
             return theirs in self.gathered.registry
         return theirs in enum_of(table, ours)
 
-    def absent(self, column: str, why: str, *, level: str = "error") -> None:
+    def absent(self, column: str, why: str, *, level: str = "error", also: str = "") -> None:
         """Name a column that the description counts on and the file does not have."""
         there = [str(name) for name in self.frame.columns]
         line = f" (line {self.spec.line})" if self.spec.line else ""
@@ -217,7 +220,7 @@ class Source:
             "unknown_column",
             f"The file has no column '{column}', {why}.{did_you_mean(column, there)}",
             hint=f"Correct the name in study.yaml{line}; the file's columns are "
-            f"{listing(there, 12)}.",
+            f"{listing(there, 12)}.{also}",
             level=level,
             column=column,
             table=self.spec.table or "",

@@ -96,13 +96,15 @@ def tables_for(blocks: list[Any], items: str, given: str, scores: str) -> list[s
 
 def no_session(source: Source, block: Any) -> None:
     """Name a measure of which it is not said when it was given."""
-    if "session" in source.told:
+    told = ("not said when", block.columns[0])
+    if {"session", "occasion", told} & source.told:
         return
+    source.told.add(told)
     source.notes.add(
         "missing_column",
-        f"It is not said which session the values of '{block.spec.measure}' in "
+        f"It is not said which session or occasion the values of '{block.spec.measure}' in "
         f"'{block.columns[0]}' belong to.",
-        hint="Add session: to the source or to the measure in study.yaml.",
+        hint="Add session: or occasion: to the source or to the measure in study.yaml.",
         column=block.columns[0],
         table="ratings",
     )
