@@ -129,3 +129,18 @@ def test_the_equivalents_for_users_of_r_and_spss_exist():
     assert called
     kinds = (al.MultilevelFit, al.OutcomeFit)
     assert sorted(w for w in called if not any(hasattr(kind, w) for kind in kinds)) == []
+
+
+def test_the_thirty_points_are_counted_as_the_table_has_them():
+    page = (DOCS / "methods" / "thirty-points.md").read_text("utf-8")
+    rows = [line.split("|")[3:-1] for line in page.splitlines() if re.match(r"\| \d", line)]
+    here, *others = zip(*rows, strict=True)
+    assert (
+        f"Here: {sum(map(_there, here))} of {len(rows)}, {sum('●' in one for one in here)}" in page
+    )
+    lmer, jasp, jamovi = (sum(map(_there, other)) for other in others)
+    assert f"R's pair has {lmer}, JASP {jasp}, jamovi {jamovi}" in page
+
+
+def _there(cell):
+    return "●" in cell or "○" in cell
