@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 
 import pandas as pd
 
-from ..errors import ColumnError, ReadError
+from ..errors import ColumnError, ReadError, listing
 from .parallel import in_pieces, shown_while
 
 Found = TypeVar("Found")
@@ -39,6 +39,9 @@ class Source(Protocol):
 
     def __len__(self) -> int:
         """Return the number of partitions."""
+
+    def without(self, columns: Sequence[str]) -> list[str]:
+        """Return in sentences which parts have no such columns, though others do."""
 
     def begin(self, number: int, columns: Sequence[str], rows: int) -> pd.DataFrame:
         """Return the first rows of one partition."""
@@ -84,6 +87,8 @@ class ParquetFolder:
     schema: Any
     clashes: Mapping[str, str]
     """By column why it is not one thing in all files; asked only of columns that are used."""
+    lacking: Mapping[str, Sequence[str]]
+    """By column the files that do not have it, though others do."""
 
     @classmethod
     def at(cls, path: Path) -> ParquetFolder:
@@ -107,7 +112,7 @@ class ParquetFolder:
             )
             parts = [*found.get_fragments()]
             groups = [g for part in parts for g in part.split_by_row_group()]
-            schema, clashes = _joint(found.schema, parts)
+            schema, clashes, lacking = _joint(found.schema, parts)
             rows = found.count_rows()
         except (pa.ArrowException, OSError) as error:
             raise ReadError(
@@ -119,10 +124,19 @@ class ParquetFolder:
                 f"The Parquet files of '{path}' hold no row.", hint="Name the folder that does."
             )
         where = f"'{path.resolve().name}'"
-        return cls(where, tuple(schema.names), tuple(groups), schema, clashes)
+        return cls(where, tuple(schema.names), tuple(groups), schema, clashes, lacking)
 
     def __len__(self) -> int:
         return len(self.groups)
+
+    def without(self, columns: Sequence[str]) -> list[str]:
+        """Return in sentences which files have no such columns, though others do."""
+        return [
+            f"'{name}' is no column of {listing([repr(file) for file in self.lacking[name]])}, and "
+            "counts as missing in every row there."
+            for name in columns
+            if name in self.lacking
+        ]
 
     def begin(self, number: int, columns: Sequence[str], rows: int) -> pd.DataFrame:
         """Return the first rows of one row group."""
@@ -146,21 +160,28 @@ class ParquetFolder:
         return _Loader(tuple(columns), self.schema, rows)
 
 
-def _joint(schema: Any, files: Sequence[Any]) -> tuple[Any, dict[str, str]]:
-    """Return the columns of all files with types that hold each file's, and those that clash.
+def _joint(schema: Any, files: Sequence[Any]) -> tuple[Any, dict[str, str], dict[str, list[str]]]:
+    """Return the columns of all files with types that hold each file's; clashes; who lacks one.
 
     What is cast to the first file's type is another thing where that holds numbers and a later one
     words: '001' and '1' would be one client.
     """
     import pyarrow as pa
 
-    fields, clashes = [], {}
-    for field in schema:
+    fields, clashes, lacking = [], {}, {}
+    everywhere = {field.name: field for part in files for field in part.physical_schema}
+    everywhere |= {field.name: field for field in schema}
+    for field in everywhere.values():
         types: dict[Any, str] = {}
+        without: list[str] = []
         for part in files:
-            place = part.physical_schema.get_field_index(field.name)
+            place, name = part.physical_schema.get_field_index(field.name), Path(part.path).name
             if place >= 0:
-                types.setdefault(part.physical_schema.types[place], Path(part.path).name)
+                types.setdefault(part.physical_schema.types[place], name)
+            else:
+                without.append(name)
+        if types and without:  # else it is a folder's name that gives the values
+            lacking[field.name] = without
         types = {one: file for one, file in types.items() if not pa.types.is_null(one)}
         kinds: dict[str, str] = {}
         for one, file in types.items():
@@ -174,7 +195,7 @@ def _joint(schema: Any, files: Sequence[Any]) -> tuple[Any, dict[str, str]]:
         elif len(types) > 1 or (types and pa.types.is_null(field.type)):
             field = field.with_type(_wide([*types]))
         fields.append(field)
-    return pa.schema(fields), clashes
+    return pa.schema(fields), clashes, lacking
 
 
 def _kind(of: Any) -> str:
@@ -249,6 +270,10 @@ class DaskFrame:
 
     def __len__(self) -> int:
         return int(self.data.npartitions)
+
+    def without(self, columns: Sequence[str]) -> list[str]:
+        """Return nothing: all partitions have the same columns."""
+        return []
 
     def begin(self, number: int, columns: Sequence[str], rows: int) -> pd.DataFrame:
         """Return the first rows of one partition."""

@@ -66,7 +66,7 @@ def score_partitions(
         A row a measure, rater and scale: ``measure, rater, scale, forms, scored``. ``.attrs`` holds
         ``issues``, a list of what `validate` finds (``rule, level, column, problems``; an answer
         out of range is treated as missing), and ``rows``: how many came in, were kept and were set
-        aside.
+        aside; and ``without``, sentences on files that have no such column, though others do.
 
     Raises
     ------
@@ -105,7 +105,9 @@ def score_partitions(
         places = _dealt(source, columns, Path(scratch), count, progress)
         work = _Scoring(target, already_reversed, known)
         found = list(in_pieces(work, places, progress="Scoring" if progress else ""))
-    return _together(found)
+    together = _together(found)
+    together.attrs["without"] = source.without(columns)
+    return together
 
 
 def _new_folder(target: Path) -> Path:

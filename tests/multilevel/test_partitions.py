@@ -204,6 +204,18 @@ def test_a_partition_without_complete_rows_tells_nothing_and_is_counted(rows, tm
     assert "40 of" in fit.messages[0]
 
 
+def test_files_without_a_column_are_named(rows, tmp_path):
+    for place in range(4):
+        one = rows.iloc[place::4].drop(columns=["x"] if place in (0, 2) else [])
+        (tmp_path / f"year={place}").mkdir()
+        one.drop(columns="year").to_parquet(tmp_path / f"year={place}" / f"{place}.parquet")
+    model = "y ~ session + year + {}(1 | client_id)"
+    said = "'x' is no column of '0.parquet', '2.parquet', and counts as missing in every row"
+    assert any(said in one for one in al.fit_multilevel(model.format("x + "), tmp_path).messages)
+    quiet = al.fit_multilevel(model.format(""), tmp_path).messages
+    assert not any("is no column" in one for one in quiet)  # nor is a folder's name a lack
+
+
 def test_files_that_hold_a_column_in_several_types(rows, tmp_path):
     """What is cast to the first file's type may be another id: '001' and 1 are two clients."""
     model, part = "y ~ session + (1 | number)", [rows.iloc[i::3] for i in range(3)]

@@ -85,3 +85,12 @@ def test_what_cannot_be_scored_in_parts(ratings, folder, tmp_path):
         al.score_partitions(folder, tmp_path / "in")
     with pytest.raises(ReadError, match="does not exist"):
         al.score_partitions(tmp_path / "none", tmp_path / "out")
+
+
+def test_a_file_without_a_column_is_named(ratings, tmp_path):
+    (tmp_path / "in").mkdir()
+    ratings.iloc[::2].drop(columns="session").to_parquet(tmp_path / "in" / "0.parquet")
+    ratings.iloc[1::2].to_parquet(tmp_path / "in" / "1.parquet")
+    found = al.score_partitions(tmp_path / "in", tmp_path / "out")
+    (said,) = found.attrs["without"]
+    assert said.startswith("'session' is no column of '0.parquet'")

@@ -64,7 +64,7 @@ def summed_design(
         if not pool.asked or known:
             break
         known = pool.asked
-    return design
+    return replace(design, notes=(*source.without(formula.columns), *design.notes))
 
 
 def _refuse_learning(formula: Formula) -> None:
