@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..core.disclosure import SMALLEST_SHOWN
+from ..core.disclosure import SMALLEST_SHOWN, WithheldError
 from ..study import Study
 from .forms import Form
 
@@ -98,8 +98,13 @@ def learn_structure(study: Study, forms: Sequence[Form]) -> Structure:
     clients, sessions = tables["clients"], tables["sessions"]
     came = held_sessions(sessions)
     reached = came.groupby("client_id")["session"].max()
-    longest = int(np.sort(reached.to_numpy())[-SMALLEST_SHOWN])  # nobody's own length
     reached_by = came.groupby("session")["client_id"].nunique()
+    if not (reached_by >= SMALLEST_SHOWN).any():
+        raise WithheldError(
+            f"At no session {SMALLEST_SHOWN} clients or more came: a model of so few tells of "
+            "single ones, so nothing is made of it. Add the sessions of more clients."
+        )
+    longest = int(np.sort(reached.to_numpy())[-SMALLEST_SHOWN])  # nobody's own length
     first = int(reached_by.index[reached_by >= SMALLEST_SHOWN].min())
     held = came[came["session"].between(first, longest)]
     last = reached.clip(first, longest)

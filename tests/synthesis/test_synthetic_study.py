@@ -206,6 +206,8 @@ def test_what_is_too_small_or_has_no_scores_is_refused(original):
     few = original.with_tables(clients=original.tables["clients"].iloc[:12])
     with pytest.raises(DesignError, match="fewer than 20 clients"):
         al.synthetic_study(few)
+    with pytest.raises(DesignError, match="At no session 10 clients or more"):
+        al.synthetic_study(original.with_tables(sessions=original.sessions.head(1)))
     tables = {name: original.tables[name] for name in ("clients", "sessions")}
     with pytest.raises(DesignError, match="scores at sessions"):
         al.synthetic_study(al.Study("empty", tables))
