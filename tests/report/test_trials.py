@@ -176,6 +176,10 @@ def test_without_arms_there_is_no_trial_and_the_data_begin_with_the_sample(only,
     assert report.sections[0].key == "data"
     answer, sample = report.sections[0].blocks[:2]
     assert answer.text == report.sections[0].headline
+    nobody = alone.with_tables(clients=alone.clients.assign(therapist_id=None))
+    told = make_section(SECTIONS[1], Context(nobody, Options()), strict=True)
+    shown = next(block for block in told.blocks if getattr(block, "key", "") == "sample")
+    assert "Therapists" not in set(shown.frame["label"])
     assert sample.key == "sample"
     assert sample.frame.set_index("label").loc["Clients", "all n"] == 120
 

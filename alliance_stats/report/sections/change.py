@@ -94,9 +94,12 @@ def change_blocks(context: Context, score: Score, draft: Draft) -> list[Block]:
     rule = f"{in_words(criterion, told=told)} {cutoff_words}".strip()
     after = JACOBSON_TRUAX if criterion.method != "points" else ""
     when = occasions_in_words(pairs)
+    everybody = disclosure.people(pairs["client_id"], "client")
+    judged_of = disclosure.people(both, "client")
+    whole = everybody == judged_of and everybody[0].isdigit()
+    who = f"All {everybody}" if whole else f"Of {everybody}, {judged_of}"
     intro = (
-        f"Of {disclosure.people(pairs['client_id'], 'client')}, "
-        f"{disclosure.people(both, 'client')} have two scores of the {score.title} ({when}). "
+        f"{who} have two scores of the {score.title} ({when}). "
         f"{who_is_missing(context, pairs)}"
         f"{ARMS_TOGETHER if context.arms is not None else NO_COMPARISON}"
     )

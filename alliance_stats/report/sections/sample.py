@@ -64,7 +64,7 @@ def arms_of(context: Context) -> dict[str, Group]:
 def _heads(context: Context, groups: Mapping[str, Group]) -> list[dict[str, Any]]:
     clients, shows = context.study.table("clients"), context.disclosure.shows
     treats = {}
-    if THERAPIST in clients.columns:
+    if THERAPIST in clients.columns and clients[THERAPIST].notna().any():
         for name, members in groups.items():
             own = clients.loc[clients[CLIENT].isin(members), THERAPIST].dropna()
             treats[name] = {"n": own.nunique() if shows(own, of="therapist") else np.nan}
