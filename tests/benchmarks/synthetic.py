@@ -89,7 +89,7 @@ def main() -> None:
         f"| nearer to a real one than 95 % of these are to each other | {near:.1%} | {second:.1%} |"
     )
     print(f"| courses that are copies | {told['copies'].mean():.2f} | |")
-    print(f"| values of fewer than five real clients | {told['rare'].mean():.2f} | |")
+    print(f"| values of fewer than ten real clients | {told['rare'].mean():.2f} | |")
     seconds = time.process_time() - begun
     print(f"\n{len(told)} runs, {seconds / len(told):.1f} CPU s each.")
     assert np.isfinite(z).all()
