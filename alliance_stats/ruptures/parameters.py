@@ -89,7 +89,7 @@ CHECKS: dict[str, Check] = {
     "opening": _or_none(_between(0, 1)),
     "closing": _or_none(_between(0, 1)),
     "phi": _or_none(_between(-1, 1)),
-    "power": _or_none(_between(0, 2)),
+    "skew": _or_none(_between(-1.8, 1.8)),
     "min_intensity": (lambda v: is_number(v) and 1 <= v <= 5, "a number from 1 to 5"),
     "min_resolution": _or_none((lambda v: is_number(v) and 1 <= v <= 5, "a number from 1 to 5")),
     "families": (_are_families, "a list of " + ", ".join(FAMILIES)),

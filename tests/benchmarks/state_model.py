@@ -79,6 +79,8 @@ CELLS: dict[str, Cell] = {
     "one rupture in fifty sessions": Cell(opening=0.02),
     "20 % of sessions missing": Cell(missing=0.2),
     "skewed downwards": Cell(noise="skewed"),
+    "skewed downwards, 8 sessions": Cell(noise="skewed", sessions=8),
+    "skewed upwards": Cell(noise="upwards"),
     "heavy tails": Cell(noise="tails"),
     "ceiling": Cell(ceiling=True),
     "ceiling and skewed": Cell(ceiling=True, noise="skewed"),
@@ -123,6 +125,7 @@ def _drift(rng: np.random.Generator, shape: tuple[int, int], cell: Cell) -> Floa
     shocks = {
         "normal": lambda: rng.normal(size=shape),
         "skewed": lambda: (2.0 - rng.gamma(2.0, size=shape)) / np.sqrt(2.0),
+        "upwards": lambda: (rng.gamma(2.0, size=shape) - 2.0) / np.sqrt(2.0),
         "tails": lambda: rng.standard_t(5, size=shape) / np.sqrt(5 / 3),
     }[cell.noise]()
     for t in range(1, shape[1]):

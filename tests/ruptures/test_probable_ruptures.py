@@ -49,7 +49,7 @@ def test_the_predictors_are_the_probabilities_unless_flags_are_asked_for(data):
 
 
 def test_reports_are_counted_by_band_of_probability(data):
-    given = {"depth": 1.2, "opening": 0.1, "closing": 0.9, "phi": 0.01, "power": 1.0}
+    given = {"depth": 1.2, "opening": 0.1, "closing": 0.9, "phi": 0.01, "skew": 0.0}
     found = al.detect_ruptures(data, rule="state_model", column="bond", **given)
     rows = found.sessions.dropna(subset=["probability"])
     likely = rows[rows["probability"] >= 0.75]
@@ -70,7 +70,7 @@ def test_reports_are_counted_by_band_of_probability(data):
 
 
 def test_observer_codes_are_counted_in_the_sessions_that_were_coded(data):
-    given = {"depth": 1.2, "opening": 0.1, "closing": 0.9, "phi": 0.01, "power": 1.0}
+    given = {"depth": 1.2, "opening": 0.1, "closing": 0.9, "phi": 0.01, "skew": 0.0}
     found = al.detect_ruptures(data, rule="state_model", column="bond", **given)
     rows = found.sessions.dropna(subset=["probability"])
     coded = rows[rows["session"] % 2 == 0]

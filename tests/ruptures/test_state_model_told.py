@@ -89,11 +89,18 @@ def test_without_ruptures_it_is_said_that_none_are_needed():
     assert any("With 60 clients depth, opening and closing are rough" in m for m in found.messages)
 
 
-def test_skewed_drift_and_few_values_are_told():
+def test_skewed_drift_is_told_and_makes_no_ruptures():
     data, _ = courses(np.random.default_rng(7), 60, opening=0.0, skewed=True)
-    skewed = al.detect_ruptures(data, rule="state_model")
-    assert skewed.estimates["power"] > 1.3
-    assert "Use them as ranks" in skewed.messages[0]
+    found = al.detect_ruptures(data, rule="state_model")
+    assert found.estimates["skew"] < -1
+    assert any("rules of falls and charts do not" in m for m in found.messages)
+    assert found.sessions["probability"].mean() < 0.05
+    assert found.estimates["likelihood_ratio"] < 5
+    normal = al.detect_ruptures(data, rule="state_model", skew=0.0)
+    assert normal.sessions["probability"].mean() > 0.1
+
+
+def test_few_values_are_told():
     data, _ = courses(np.random.default_rng(8), 40, opening=0.0)
     item = data.assign(score=(4 + 0.7 * data["score"]).round().clip(1, 5))
     found = al.detect_ruptures(item, rule="state_model", range=(1, 5))

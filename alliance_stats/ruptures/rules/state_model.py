@@ -35,7 +35,7 @@ from ..states.estimation import (
     smooth_at,
 )
 from ..states.expectations import any_rupture, errors_of
-from ..states.model import ALIKE, VARIATION, bend, unbend
+from ..states.model import ALIKE, VARIATION
 from ..states.notes import MANY_AT_ENDS, Told, notes
 from .base import Flags, Rule
 
@@ -44,7 +44,7 @@ CLIENTS_TO_FIT = 2000
 MOST_COMPARED = 500
 """Clients up to which the model without ruptures is fitted too; with more, intervals tell."""
 SURE = 1e-12
-GIVEN = ("depth", "opening", "closing", "phi", "power")
+GIVEN = ("depth", "opening", "closing", "phi", "skew")
 
 
 @dataclass
@@ -132,9 +132,8 @@ def _one_sample(
         later = there & (np.arange(there.shape[0])[:, None] > 0)
         for name in ("inside", "begins", "ends"):
             getattr(found, name)[where[later]] = np.clip(getattr(posterior, name), 0, 1)[later]
-        power = best.states.power
-        without = unbend(bend(block.deviation, power) + posterior.fall, power)
-        found.level[where[later]] = unit.centre + unit.sd * (block.own + without)[later]
+        without = unit.centre + unit.sd * (block.x + posterior.fall)
+        found.level[where[later]] = without[later]
     estimates = (
         _in_points(best, unit, courses.sign)
         | between
@@ -208,7 +207,7 @@ def _in_points(best: Fit, unit: Unit, sign: float) -> dict[str, float]:
         "opening": float(s.opening),
         "closing": float(s.closing),
         "phi": float(s.phi),
-        "power": float(s.power),
+        "skew": float(s.skew),
         "within_sd": float(s.sd * sd),
         "within_sd_sd": float(s.sd_sd) if s.sd_sd > ALIKE else 0.0,
         "level": float(sign * (unit.centre + s.level * sd)),
@@ -224,7 +223,7 @@ RULES = (
         name="state_model",
         title="Probability of a hidden rupture that opens and closes",
         definition="P(s_it > 0 | x_i1 .. x_in) >= threshold; "
-        "T(x_it) = a_i + b_i t + v_i (AR(1) - D m(s_it)), s Markov",
+        "x_it = a_i + b_i t + v_i (AR(1) - D m(s_it)), s Markov",
         function=flag_states,
         own={
             "threshold": 0.5,
@@ -232,7 +231,7 @@ RULES = (
             "opening": None,
             "closing": None,
             "phi": None,
-            "power": None,
+            "skew": None,
             "repair_level": "threshold",
             "min_sessions": 4,
             "max_gap": None,

@@ -66,8 +66,7 @@ def blocks(
     later = inside & (courses.position > 0)
     gaps = np.unique(gap[later])
     place = np.searchsorted(gaps, np.where(later, gap, gaps[0]))
-    own = (courses.mean - unit.centre) / unit.sd
-    deviation = courses.centred / unit.sd
+    score = (courses.mean[courses.client] - unit.centre + courses.centred) / unit.sd
     time = (courses.session.astype(float) - unit.middle) / unit.spread
     for first in range(0, order.size, CLIENTS):
         some = order[first : first + CLIENTS]
@@ -75,8 +74,5 @@ def blocks(
         there = step < courses.length[some]
         rows = np.where(there, courses.start[some] + step, courses.start[some])
         active = there.sum(axis=1)
-        scores = own[some] + deviation[rows]
-        block = Block(
-            scores, own[some], deviation[rows], time[rows], place[rows], end[rows], active, gaps
-        )
+        block = Block(score[rows], time[rows], place[rows], end[rows], active, gaps)
         yield block, rows, there

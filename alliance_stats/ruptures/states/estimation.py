@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from .model import ALIKE, NAMES, START, Floats, Integers, States, bend, penalty, searched, to_states
+from .model import ALIKE, NAMES, START, Floats, Integers, States, penalty, searched, to_states
 from .passes import Block, Nodes, Posterior, likelihood, run
 
 LEVEL_POINTS, TREND_POINTS, SD_POINTS = 5, 3, 3
@@ -173,24 +173,25 @@ def after_pass(nodes: Nodes, node: Floats, states: States) -> Evidence:
 
 
 def expected(theta: npt.NDArray[Any], sums: Mapping[str, Floats], gaps: Integers) -> Any:
-    """Return the expected complete-data log likelihood at theta, but for constants."""
+    """Return what has the slope of the expected complete-data log likelihood, at the sums' theta.
+
+    Log densities enter by their slopes there: the sums hold these, times what they are slopes by.
+    """
     s = to_states(theta)
-    value = -0.5 * sums["first"] / s.sd**2 - sums["clients"] * np.log(s.sd)
+    value = sums["first"][0] / s.sd - sums["first"][1] * np.log(s.sd) + sums["skew"] * s.skew
     for name in ("level", "trend"):
         mean, sd = getattr(s, name), getattr(s, f"{name}_sd")
         one, two = sums[name]
         square = two - 2 * mean * one + sums["clients"] * mean**2
         value = value - 0.5 * square / sd**2 - sums["clients"] * np.log(sd)
     value = value - 0.5 * sums["log_sd"] / s.sd_sd**2 - sums["clients"] * np.log(s.sd_sd)
-    fall = s.fall
-    powers = np.array([1.0, fall, fall**2])
     for g, gap in enumerate(gaps):
         tie = s.phi ** int(gap)
-        now, cross, then = sums["squares"][g] @ powers
-        variance = s.sd**2 * (1 - tie**2)
-        value = value - 0.5 * (now - 2 * tie * cross + tie**2 * then) / variance
+        sd = s.sd * np.sqrt(1 - tie**2)
+        now, before, m_now, m_before, inner = sums["slopes"][g]
+        off = now - tie * before + s.depth * (m_now - tie * m_before)
+        value = value + off / sd - inner * np.log(sd)
         moved = sums["moved"][g]
-        value = value - 0.5 * moved.sum() * np.log(variance)
         known = moved > 0
         value = value + np.sum(moved[known] * np.log(s.transitions(int(gap))[known]))
     return value
@@ -204,12 +205,6 @@ def gradient(theta: Floats, sums: Mapping[str, Floats], gaps: Integers) -> Float
         moved[k] += TINY * 1j
         found[k] = np.imag(expected(moved, sums, gaps) + penalty(moved)) / TINY
     return found
-
-
-def by_power(block: Block, found: Posterior, power: float) -> float:
-    """Return the derivative of the log likelihood by the power of the scores alone."""
-    moved = np.imag(bend(block.deviation, power + TINY * 1j)) / TINY
-    return float(np.sum(np.where(block.there, found.push * moved, 0.0))) + block.density(2.0)
 
 
 def added(posteriors: Sequence[Posterior]) -> dict[str, Floats]:
@@ -231,7 +226,7 @@ class _Search:
         self.passes = self.tries = 0
         self.best: tuple[float, Floats] = np.inf, theta[free]
         s = to_states(theta)
-        self.evidence = [without_ruptures(block.bent(s.power), s) for block in blocks]
+        self.evidence = [without_ruptures(block, s) for block in blocks]
 
     def at(self, values: Floats) -> Floats:
         theta = self.theta.copy()
@@ -242,7 +237,7 @@ class _Search:
         self.passes += 1
         s = to_states(theta)
         pairs = zip(self.blocks, self.evidence, strict=True)
-        return [run(b.bent(s.power), lay(e, s), s) for b, e in pairs]
+        return [run(b, lay(e, s), s) for b, e in pairs]
 
     def tried(self, values: Floats) -> tuple[float, Floats]:
         """Return the objective, and give up where a step along one direction finds no better."""
@@ -260,12 +255,8 @@ class _Search:
     def objective(self, values: Floats) -> tuple[float, Floats]:
         theta = self.at(values)
         found = self.run(theta)
-        power = to_states(theta).power
-        pairs = list(zip(self.blocks, found, strict=True))
-        value = sum(float(one.log_likelihood.sum()) + b.density(power) for b, one in pairs)
-        value += float(penalty(theta))
+        value = sum(float(one.log_likelihood.sum()) for one in found) + float(penalty(theta))
         slope = gradient(theta, added(found), self.blocks[0].gaps)
-        slope[-1] += (1 - (power - 1) ** 2) * sum(by_power(b, one, power) for b, one in pairs)
         return -value / self.n_sessions, -slope[self.free] / self.n_sessions
 
     def covariance(self, theta: Floats) -> Floats | None:
@@ -353,7 +344,6 @@ def fit(
 
 def by_opening(block: Block, states: States) -> Floats:
     """Return the log likelihood of each client (columns) for each of `LOG_ODDS` (rows)."""
-    block = block.bent(states.power)
     nodes = lay(without_ruptures(block, states), states)
     nodes = lay(after_pass(nodes, run(block, nodes, states, MOST_EVIDENCE).node, states), states)
     tried = [replace(states, opening=shifted(states.opening, one)) for one in LOG_ODDS]
@@ -372,7 +362,6 @@ def smooth(block: Block, states: States, *, rounds: int = 3) -> Posterior:
 
 def smooth_at(block: Block, states: States, *, rounds: int = 3) -> tuple[Posterior, Nodes]:
     """Return the posterior of a block's sessions, and the points it rests on."""
-    block = block.bent(states.power)
     evidence = without_ruptures(block, states)
     for number in range(rounds):
         nodes = lay(evidence, states)

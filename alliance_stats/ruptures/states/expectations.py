@@ -17,13 +17,12 @@ MOST_BLOCKS = 2
 """Blocks of clients from which it is taken how expected numbers move with the parameters."""
 MOVED = 0.5
 """Step, in standard errors, by which it is."""
-MOVING = ("sd", "sd_sd", "phi", "depth", "opening", "closing", "power")
+MOVING = ("sd", "sd_sd", "phi", "depth", "opening", "closing", "skew")
 """Parameters on which expected numbers depend."""
 
 
 def settled(block: Block, states: States) -> Evidence:
     """Return the evidence that lays the points of a block where its clients are found to lie."""
-    block = block.bent(states.power)
     nodes = lay(without_ruptures(block, states), states)
     return after_pass(nodes, run(block, nodes, states, MOST_EVIDENCE).node, states)
 
@@ -36,7 +35,7 @@ def any_rupture(block: Block, states: States, found: Posterior, nodes: Nodes) ->
     """
     steps = np.where(_later(block), block.gaps[block.gap], 0).sum(axis=0)
     without = replace(states, opening=NOTHING)
-    none = likelihood(block.bent(states.power), nodes, without, MOST_EVIDENCE)
+    none = likelihood(block, nodes, without, MOST_EVIDENCE)
     none = none + steps * np.log1p(-states.opening) - found.log_likelihood
     return 1 - np.exp(np.minimum(none, 0.0))
 
@@ -79,7 +78,7 @@ def _of_numbers(best: Fit, blocks: Sequence[Block], errors: dict[str, float]) ->
         total = np.full(2, LEAST)
         for block, evidence in zip(blocks, laid, strict=True):
             nodes = lay(evidence, states)
-            found = run(block.bent(states.power), nodes, states, MOST_EVIDENCE)
+            found = run(block, nodes, states, MOST_EVIDENCE)
             total[0] += np.where(_later(block), found.begins, 0.0).sum()
             total[1] += any_rupture(block, states, found, nodes).sum()
         return np.log(total)

@@ -2,14 +2,13 @@
 
 For client i in session t, scores turned so that higher is better,
 
-    c_i + T(x_it - c_i) = a_i + b_i u_t + v_i (e_it - D * m(s_it))
-
-    c_i the client's mean score; T Yeo and Johnson's power of `power`, 1 changing nothing,
-    which takes the skew from what is no rupture: T(0) = 0, T'(0) = 1; D = -T(-depth)
+    x_it = a_i + b_i u_t + v_i (e_it - depth * m(s_it))
 
     a_i ~ N(level, level_sd^2), b_i ~ N(trend, trend_sd^2)    u_t: session number, standardised
     log v_i ~ N(0, sd_sd^2): how much more one client's sessions differ than another's
-    e_it stationary Gaussian with SD sd and corr(e_it, e_is) = phi^|t - s|
+    e_it = phi^g e_i,t-g + sd sqrt(1 - phi^2g) z_it, g sessions after the one observed before;
+    z_it of mean 0, SD 1 and skewness `skew` (`states.drift`): scores that now and then lie far
+    below without any rupture
     s_it Markov: 0 no rupture; 1 a shallow one is open; 2 a deep one is open
 
 A rupture opens with probability `opening` a session (its log odds may differ between therapists,
@@ -43,10 +42,12 @@ SHARES = np.array([0.5, 0.5])
 
 NAMES = (
     "level", "trend", "level_sd", "trend_sd", "sd", "sd_sd", "phi", "depth", "opening", "closing",
-    "power",
+    "skew",
 )  # fmt: skip
 LOGARITHMS = ("level_sd", "trend_sd", "sd", "sd_sd", "depth")
 LOG_ODDS = ("opening", "closing")
+MOST_SKEWED = 1.8
+"""Skew of drift of which all that is searched for stays short."""
 ALIKE = 1e-3
 """Below this `sd_sd` all clients have one SD, and it needs no quadrature."""
 
@@ -61,10 +62,10 @@ PENALTIES: Mapping[str, tuple[float, float]] = {
     "depth": (np.log(2.0), 0.25),
     "opening": (np.log(0.03 / 0.97), 1.0),
     "closing": (0.0, 0.75),
-    "power": (0.0, 0.2),
+    "skew": (0.0, 0.5),
 }
 """Mean and SD of the normal penalty on each parameter as it is searched for: the log of SDs and of
-depth / sd, Fisher's z of phi and of power - 1, the log odds of opening and closing. What they say
+depth / sd, Fisher's z of phi and of skew / 1.8, the log odds of opening and closing. What they say
 together: a rupture is a fall of about 1.2 to 3.3 SDs, opens in .4 to 19 % of sessions and is over
 after one to five. Many clients outweigh them; they decide where there is no rupture to learn from.
 """
@@ -85,12 +86,7 @@ class States:
     depth: Any
     opening: Any
     closing: Any
-    power: Any
-
-    @property
-    def fall(self) -> Any:
-        """Mean depth after the power, of a fall from the client's mean."""
-        return -bend(-self.depth, self.power)
+    skew: Any
 
     def transitions(self, gap: int) -> Any:
         """Return the probabilities of states so many sessions on: from (rows) to (columns).
@@ -108,19 +104,6 @@ class States:
         return np.linalg.matrix_power(step, gap)
 
 
-def bend(d: Any, power: Any) -> Any:
-    """Return Yeo and Johnson's transformation, for powers above 0 and below 2."""
-    size = np.log1p(np.abs(d) if np.isrealobj(d) else np.where(np.real(d) < 0, -d, d))
-    other = np.where(np.real(d) < 0, 2 - power, power)
-    return np.where(np.real(d) < 0, -1.0, 1.0) * np.expm1(other * size) / other
-
-
-def unbend(y: Floats, power: float) -> Floats:
-    """Return what `bend` has made y of; beyond what it can reach, the farthest there is."""
-    other = np.where(y < 0, 2 - power, power)
-    return np.sign(y) * np.expm1(np.log1p(other * np.abs(y)) / other)
-
-
 def to_states(theta: npt.NDArray[Any]) -> States:
     """Return the parameters from the values in which they are searched for."""
     values = dict(zip(NAMES, theta, strict=True))
@@ -128,7 +111,7 @@ def to_states(theta: npt.NDArray[Any]) -> States:
         values[name] = np.exp(values[name])
     for name in LOG_ODDS:
         values[name] = 1 / (1 + np.exp(-values[name]))
-    values["phi"], values["power"] = np.tanh(values["phi"]), 1 + np.tanh(values["power"])
+    values["phi"], values["skew"] = np.tanh(values["phi"]), MOST_SKEWED * np.tanh(values["skew"])
     return States(**values)
 
 
@@ -138,8 +121,8 @@ def searched(name: str, value: float) -> float:
         return float(np.log(value))
     if name in LOG_ODDS:
         return float(np.log(value / (1 - value)))
-    if name in ("phi", "power"):
-        return float(np.arctanh(value - (name == "power")))
+    if name in ("phi", "skew"):
+        return float(np.arctanh(value / (MOST_SKEWED if name == "skew" else 1.0)))
     return float(value)
 
 

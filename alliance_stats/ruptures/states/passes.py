@@ -2,15 +2,14 @@
 
 Given level, trend and SD of a client, with scores less level and trend counted in that SD, the
 states are a hidden Markov chain whose score depends on the state now and on the state at the
-session observed before (Hamilton 1989; Kim 1994): with a gap of g session numbers, x_t is normal
-about the level there plus phi^g times what x_t-g was off its own, with variance sd^2 (1 - phi^2g),
-and the chain of states moves by the g-th power of its matrix. An unobserved session is thereby
-integrated out, not filled in. Level, trend and log SD are integrated over by quadrature points
-about each client's own.
+session observed before (Hamilton 1989; Kim 1994): with a gap of g session numbers, x_t lies about
+the level there plus phi^g times what x_t-g was off its own, with variance sd^2 (1 - phi^2g) and
+the skew of drift (`states.drift`), and the chain of states moves by the g-th power of its matrix.
+An unobserved session is thereby integrated out, not filled in. Level, trend and log SD are
+integrated over by quadrature points about each client's own.
 
-A score at an end of the scale says that the normal value lies there or beyond (a Tobit model with
-the observed score before as predictor): its density is a tail of the normal distribution, and
-what it adds to the expected sums are the moments of that tail.
+A score at an end of the scale says that the value lies there or beyond (a Tobit model with the
+observed score before as predictor): its density is a tail of the distribution.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import log_ndtr
 
-from .model import STEPS, Floats, Integers, States, bend
+from .drift import beyond, drift
+from .model import STEPS, Floats, Integers, States
 
 Booleans = npt.NDArray[np.bool_]
 LARGEST = 150.0
@@ -33,15 +32,12 @@ LARGEST = 150.0
 class Block:
     """Clients, longest course first: arrays with a row a step and a column a client.
 
-    `own` is each client's mean score, `x` what the power makes of the scores and `deviation` their
-    deviation from `own` before it. ``active[t]`` clients have a step t; what stands beyond them
+    `x` are the scores. ``active[t]`` clients have a step t; what stands beyond them
     is not read. `gap` holds positions in `gaps`, the differences of session numbers that occur.
     `end` is 1 where the score is the best possible, -1 where it is the worst, else 0.
     """
 
     x: Floats
-    own: Floats
-    deviation: Floats
     time: Floats
     gap: Integers
     end: Integers
@@ -57,15 +53,6 @@ class Block:
     def inner(self) -> Booleans:
         """Which sessions have a score between the ends of the scale."""
         return self.there & (self.end == 0)
-
-    def bent(self, power: float) -> Block:
-        """Return the block with this power of the scores."""
-        return replace(self, x=self.own + bend(self.deviation, power))
-
-    def density(self, power: float) -> float:
-        """Return the log of the density of scores by that of their powers."""
-        inner = np.where(self.inner, self.deviation, 0.0)
-        return float((power - 1) * np.sum(np.sign(inner) * np.log1p(np.abs(inner))))
 
 
 @dataclass(frozen=True)
@@ -96,10 +83,8 @@ class Posterior:
         open at the session observed before and is closed at it.
     fall
         Expected fall, in units of the scores, below the level without rupture.
-    push
-        Derivative of the log likelihood with respect to each score.
     sums
-        Expected sums over sessions, from which `estimation` searches the parameters.
+        Expected sums over sessions, from which `estimation` has the slope of the likelihood.
     """
 
     log_likelihood: Floats
@@ -108,7 +93,6 @@ class Posterior:
     begins: Floats
     ends: Floats
     fall: Floats
-    push: Floats
     sums: Mapping[str, Floats]
 
 
@@ -128,7 +112,7 @@ class _Moves:
 def _moves(states: States, gaps: Integers) -> _Moves:
     chain = np.array([states.transitions(int(gap)) for gap in gaps]).transpose(2, 3, 0, 1)
     tie = np.array([states.phi ** int(gap) for gap in gaps])
-    falls = states.fall * STEPS
+    falls = states.depth * STEPS
     change = falls[None, :, None] - tie * falls[:, None, None]
     return _Moves(chain, change, tie, states.sd**2 * (1 - tie**2))
 
@@ -141,6 +125,7 @@ class _Run:
         self.unit = np.exp(nodes.log_sd)
         each, self.who = np.unique(states.opening, return_inverse=True)
         self.moves = _moves(replace(states, opening=each), block.gaps)
+        self.drift = drift(float(states.skew))
         self.filtered: list[Floats] = []
         self.factors: list[Floats] = []
         self.scales: list[Floats] = []
@@ -155,9 +140,10 @@ class _Run:
         """Return the log density of each client's sessions at each point."""
         sd = self.states.sd
         rest = self.off(0)
-        log_density = -0.5 * np.square(rest / sd) - np.log(sd) - 0.5 * np.log(2 * np.pi)
+        log_density = self.drift.log_density(self.drift.w(rest / sd)) - np.log(sd)
         cut = np.flatnonzero(self.block.end[0])
-        log_density[:, cut] = log_ndtr(-self.block.end[0, cut] * rest[:, cut] / sd)
+        if cut.size:
+            log_density[:, cut] = self.tails(self.block.end[0, cut], rest[:, cut] / sd)[0]
         start = np.zeros((STEPS.size, *rest.shape))
         start[0] = 1.0
         self.filtered, self.factors, self.scales = [start], [start], [rest]
@@ -174,45 +160,45 @@ class _Run:
             self.scales.append(scale)
         return log_density
 
+    def standardised(self, t: int, before: Floats, rest: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return scores without rupture (points x clients), falls by pair of states, and SDs."""
+        gap = self.block.gap[t, : rest.shape[1]]
+        sd = np.sqrt(self.moves.variance[gap])
+        change = np.take(self.moves.change, gap, axis=2) / sd  # in an order of memory that is fast
+        return (rest - self.moves.tie[gap] * before) / sd, change, sd
+
     def densities(self, t: int, before: Floats, rest: Floats) -> tuple[Floats, Floats]:
         """Return transition times density by pair (from, to, point, client), and a common log."""
-        gap = self.block.gap[t, : rest.shape[1]]
-        variance = self.moves.variance[gap]
-        change = np.take(self.moves.change, gap, axis=2)  # in an order of memory that is fast
-        r = rest - self.moves.tie[gap] * before
-        common = -0.5 * (np.square(r) / variance + np.log(2 * np.pi * variance))
-        slope, square = change / variance, 0.5 * np.square(change) / variance
-        who = self.who[: gap.size] if self.who.size > 1 else 0
-        chain = np.ascontiguousarray(self.moves.chain[:, :, gap, who])
-        cut = np.flatnonzero(self.block.end[t, : rest.shape[1]])
-        if not cut.size and np.abs(slope).max() * np.abs(r).max() + square.max() < self.largest:
-            # what changes is a fall less one before, so that four exponentials make all pairs
-            factor = (chain * np.exp(-square))[:, :, None] * np.exp(-r * slope[0][:, None])
-            factor[1:] *= np.exp(-r * slope[1:, 0][:, None])[:, None]
-            return factor, common
-        exponent = -r * slope[:, :, None] - square[:, :, None]
+        z, change, sd = self.standardised(t, before, rest)
+        w, fallen = self.drift.w(z), self.drift.rate * change
+        common = self.drift.log_density(w) - np.log(sd)
+        exponent = np.exp(w) * (-self.drift.shape * np.expm1(fallen))[:, :, None]
+        exponent += (self.drift.shape * fallen)[:, :, None]
+        cut = np.flatnonzero(self.block.end[t, : sd.size])
         if cut.size:
-            z = self.tail(t, cut, r)[0]
-            log_tail = log_ndtr(-z)
+            log_tail = self.tails(self.block.end[t, cut], z[:, cut] + change[:, :, None, cut])[0]
             common[:, cut] = log_tail[0, 0]
             exponent[..., cut] = log_tail - log_tail[0, 0]
         np.clip(exponent, -LARGEST, self.largest, out=exponent)
-        return np.exp(exponent, out=exponent) * chain[:, :, None], common
+        who = self.who[: sd.size] if self.who.size > 1 else 0
+        chain = np.ascontiguousarray(self.moves.chain[:, :, self.block.gap[t, : sd.size], who])
+        return np.multiply(np.exp(exponent, out=exponent), chain[:, :, None], out=exponent), common
 
-    def tail(self, t: int, cut: Integers, r: Floats) -> tuple[Floats, Floats, Floats]:
-        """Return, for scores at an end, the standardised score, the end, and the SD."""
-        gap, end = self.block.gap[t, cut], self.block.end[t, cut]
-        sd = np.sqrt(self.moves.variance[gap])
-        change = self.moves.change[:, :, gap][:, :, None, :]
-        return end * (r[:, cut] + change) / sd, end, sd
+    def tails(self, end: Integers, z: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return log tails beyond an end of the scale and their slopes by z and by the skew."""
+        return beyond(self.drift.skew, end, z)
 
     def backward(self, log_density: Floats) -> Posterior:
         """Return what all sessions say of each, and the expected sums."""
         log_likelihood, node = self.weigh(log_density)
         steps, n_clients = self.block.x.shape
         size, gaps = STEPS.size, self.block.gaps.size
-        inside, begins, ends, fall, push = np.zeros((5, steps, n_clients))
-        moved, squares = np.zeros((gaps, size, size)), np.zeros((gaps, 3, 3))
+        inside, begins, ends, fall = np.zeros((4, steps, n_clients))
+        sums = {
+            "moved": np.zeros((gaps, size, size)),
+            "slopes": np.zeros((gaps, 5)),
+            "skew": np.zeros(()),
+        }
         later = np.ones((size, *self.scales[-1].shape))
         rest = self.off(steps - 1)
         for t in range(steps - 1, 0, -1):
@@ -220,34 +206,80 @@ class _Run:
             come, since = later / self.scales[t], self.filtered[t - 1][:, :, :n] * node[:, :n]
             earlier = np.ones((size, node.shape[0], self.block.active[t - 1]))
             earlier[:, :, :n] = np.einsum("ijkn,jkn->ikn", self.factors[t], come)
-            share = np.einsum("ikn,ijkn,jkn->ijn", since, self.factors[t], come)
-            now = self.filtered[t] * later * node[:, :n]
-            then = since * earlier[:, :, :n]
+            pairs = self.factors[t] * since[:, None]
+            pairs *= come[None]
+            share = pairs.sum(axis=2)
             before = self.off(t - 1)
-            cut = np.flatnonzero(self.block.end[t, :n])
-            m_now, m_then = (np.tensordot(STEPS, part, 1) for part in (now, then))
-            parts = self.products(before[:, :n], rest, m_now, m_then, node[:, :n], share)
+            self.add_slopes(t, before[:, :n], rest, pairs, share, sums)
             gap = self.block.gap[t, :n]
-            tie, variance = self.moves.tie[gap], self.moves.variance[gap]
-            fallen = [self.states.fall * part for part in (m_now, m_then)]
-            r = node[:, :n] * (rest - tie * before[:, :n]) + fallen[0] - tie * fallen[1]
-            if cut.size:
-                pairs = since[:, None, :, cut] * self.factors[t][..., cut] * come[None, :, :, cut]
-                r[:, cut] += self.add_tails(t, cut, before[:, :n], rest, pairs, parts)
-            r = (r / self.unit[:, :n]).sum(axis=0)
-            push[t, :n] -= r / variance
-            push[t - 1, :n] += tie * r / variance
             for g in np.unique(gap):
-                moved[g] += share[:, :, gap == g].sum(axis=2)
-                squares[g] += parts[:, :, gap == g].sum(axis=2)
+                sums["moved"][g] += share[:, :, gap == g].sum(axis=2)
             inside[t, :n] = share[:, 1:].sum(axis=(0, 1))
             stays = np.einsum("iin->n", share[1:, 1:])
             begins[t, :n] = inside[t, :n] - stays
             ends[t, :n] = share[1:].sum(axis=(0, 1)) - stays
-            fall[t, :n] = (fallen[0] * self.unit[:, :n]).sum(axis=0)
+            deep = np.tensordot(STEPS, self.filtered[t] * later * node[:, :n], 1)
+            fall[t, :n] = (self.states.depth * deep * self.unit[:, :n]).sum(axis=0)
             later, rest = earlier, before
-        sums = {"moved": moved, "squares": squares, **self.of_clients(node, rest, push)}
-        return Posterior(log_likelihood, node, inside, begins, ends, fall, push, sums)
+        self.add_first(node, rest, sums)
+        return Posterior(log_likelihood, node, inside, begins, ends, fall, sums)
+
+    def add_slopes(
+        self, t: int, before: Floats, rest: Floats, pairs: Floats, share: Floats,
+        sums: dict[str, Floats],
+    ) -> None:  # fmt: skip
+        """Add slopes of log densities by z, times what z is made of: both scores, both steps.
+
+        And the number of scores that are no end of the scale, and the slopes by the skew.
+        """
+        z, change, _ = self.standardised(t, before, rest)
+        end, gap = self.block.end[t, : z.shape[1]], self.block.gap[t, : z.shape[1]]
+        # a pair's slope is -rate shape (e^w e^fallen - 1), so that sums of e^w are enough
+        fallen, node = np.exp(self.drift.rate * change), pairs.sum(axis=(0, 1))
+        weighted, times = pairs * np.exp(self.drift.w(z)), -self.drift.rate * self.drift.shape
+        each = times * (np.einsum("ijn,ijkn->kn", fallen, weighted) - node)
+        of_pair = times * (fallen * weighted.sum(axis=2) - share)
+        cut, inner = np.flatnonzero(end), end == 0
+        if cut.size:
+            _, slope, by_skew = self.tails(end[cut], z[:, cut] + change[:, :, None, cut])
+            slope *= pairs[..., cut]
+            sums["skew"] += np.sum(pairs[..., cut] * by_skew)
+            each[:, cut], of_pair[..., cut] = slope.sum(axis=(0, 1)), slope.sum(axis=2)
+        parts = np.array(
+            [
+                np.sum(each * rest, axis=0),
+                np.sum(each * before, axis=0),
+                np.einsum("j,ijn->n", STEPS, of_pair),
+                np.einsum("i,ijn->n", STEPS, of_pair),
+                inner,
+            ]
+        )
+        for g in np.unique(gap):
+            sums["slopes"][g] += parts[:, gap == g].sum(axis=1)
+        expected = (
+            inner.astype(float),
+            np.sum(share * change, axis=(0, 1)) + np.sum(node * z, axis=0),
+            of_pair.sum(axis=(0, 1)),
+            np.sum(of_pair * change, axis=(0, 1)) + np.sum(each * z, axis=0),
+        )
+        sums["skew"] += self.drift.of_skew(*(float(one[inner].sum()) for one in expected))
+
+    def add_first(self, node: Floats, first: Floats, sums: dict[str, Floats]) -> None:
+        """Add what the first scores say, the number of clients, and the expected sums over them."""
+        at, end, z = self.nodes, self.block.end[0], first / self.states.sd
+        slope, inner, cut = self.drift.slope(self.drift.w(z)), end == 0, np.flatnonzero(end)
+        if cut.size:
+            _, slope[:, cut], by_skew = self.tails(end[cut], z[:, cut])
+            sums["skew"] += np.sum(node[:, cut] * by_skew)
+        expected = ((node * one).sum(axis=0) for one in (np.ones_like(z), z, slope, slope * z))
+        sums["skew"] += self.drift.of_skew(*(float(one[inner].sum()) for one in expected))
+        sums |= {
+            "clients": np.array(float(node.shape[1])),
+            "first": np.array([np.sum(node * slope * first), float(inner.sum())]),
+            "level": np.array([np.sum(node * at.level), np.sum(node * at.level**2)]),
+            "trend": np.array([np.sum(node * at.trend), np.sum(node * at.trend**2)]),
+            "log_sd": np.asarray(np.sum(node * at.log_sd**2)),
+        }
 
     def weigh(self, log_density: Floats) -> tuple[Floats, Floats]:
         """Return the log likelihood of each client and the posterior weights of the points."""
@@ -260,70 +292,6 @@ class _Run:
         weight = np.exp(joint - top)
         total = weight.sum(axis=0)
         return top + np.log(total), weight / total
-
-    def products(
-        self, before: Floats, rest: Floats, m_now: Floats, m_then: Floats, node: Floats,
-        share: Floats,
-    ) -> Floats:  # fmt: skip
-        """Return each client's expected squares and product of what two scores are off.
-
-        With d the score less level and trend, and m the step of the state: (d_t + depth m_t)^2,
-        (d_t + depth m_t)(d_s + depth m_s) and (d_s + depth m_s)^2, by powers of depth; `m_now` and
-        `m_then` are the expected steps at the points.
-        """
-        d, e = rest * node, before * node
-        square, even = np.square(STEPS), np.einsum
-        return np.array([
-            [even("kn,kn->n", d, rest), 2 * even("kn,kn->n", rest, m_now),
-             square @ share.sum(axis=0)],
-            [even("kn,kn->n", d, before),
-             even("kn,kn->n", rest, m_then) + even("kn,kn->n", before, m_now),
-             even("i,j,ijn->n", STEPS, STEPS, share)],
-            [even("kn,kn->n", e, before), 2 * even("kn,kn->n", before, m_then),
-             square @ share.sum(axis=1)],
-        ])  # fmt: skip
-
-    def add_tails(
-        self, t: int, cut: Integers, before: Floats, rest: Floats, pairs: Floats, parts: Floats
-    ) -> Floats:
-        """Add to the products what normal values lie beyond the ends of the scale; return that."""
-        gap = self.block.gap[t, : rest.shape[1]]
-        z, end, sd = self.tail(t, cut, rest - self.moves.tie[gap] * before)
-        one, two = _beyond(z, end * sd)
-        moved = pairs * one
-        parts[0, 0, cut] += np.sum(2 * rest[:, cut] * moved + pairs * two, axis=(0, 1, 2))
-        parts[0, 1, cut] += 2 * np.einsum("j,ijkn->n", STEPS, moved)
-        parts[1, 0, cut] += np.sum(before[:, cut] * moved, axis=(0, 1, 2))
-        parts[1, 1, cut] += np.einsum("i,ijkn->n", STEPS, moved)
-        return moved.sum(axis=(0, 1))
-
-    def of_clients(self, node: Floats, first: Floats, push: Floats) -> dict[str, Floats]:
-        """Return the number of clients and the expected sums over them."""
-        at, sd = self.nodes, self.states.sd
-        square, mean = np.square(first), first.copy()
-        cut = np.flatnonzero(self.block.end[0])
-        if cut.size:
-            end = self.block.end[0, cut]
-            one, two = _beyond(end * first[:, cut] / sd, end * sd)
-            square[:, cut] += 2 * first[:, cut] * one + two
-            mean[:, cut] += one
-        push[0] -= (node * mean / self.unit).sum(axis=0) / sd**2
-        return {
-            "clients": np.array(float(node.shape[1])),
-            "first": np.asarray(np.sum(node * square)),
-            "level": np.array([np.sum(node * at.level), np.sum(node * at.level**2)]),
-            "trend": np.array([np.sum(node * at.trend), np.sum(node * at.trend**2)]),
-            "log_sd": np.asarray(np.sum(node * at.log_sd**2)),
-        }
-
-
-def _beyond(z: Floats, unit: Floats) -> tuple[Floats, Floats]:
-    """Return the first two moments of how far the value lies beyond an end of the scale.
-
-    `z` is the end's distance from the mean, in SDs and outward; `unit` the SD with the end's sign.
-    """
-    hazard = np.exp(-0.5 * np.square(z) - log_ndtr(-z)) / np.sqrt(2 * np.pi)
-    return unit * (hazard - z), np.square(unit) * (1 + z**2 - z * hazard)
 
 
 def run(block: Block, nodes: Nodes, states: States, largest: float = LARGEST) -> Posterior:
