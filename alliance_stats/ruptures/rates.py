@@ -109,7 +109,9 @@ def repair_times(episodes: pd.DataFrame) -> pd.DataFrame:
 
     ``repaired`` is 1 - Kaplan-Meier; its standard error is that of the sum of clients'
     influences on the log of what is left (delta method), the interval Wilson's with the effective
-    number of ruptures. Followed to its end, an episode that was not repaired is censored there.
+    number of ruptures. A lower limit holds for all later times too, as the share cannot fall: where
+    few are still followed, limits are those of before. Followed to its end, an episode that was not
+    repaired is censored there.
     """
     episodes = episodes[episodes["last_session"] > episodes["rupture_session"]]
     back = (episodes["outcome"] == "repaired").to_numpy()
@@ -133,7 +135,8 @@ def repair_times(episodes: pd.DataFrame) -> pd.DataFrame:
         low, high = clustered(1 - left, error, len(episodes), clusters)
         numbers = (int(t), at_risk, int(ends.sum()), int((~back & (time == t)).sum()))
         rows.append((*numbers, 1 - left, error, low, high))
-    return pd.DataFrame(rows, columns=list(REPAIR_COLUMNS))
+    table = pd.DataFrame(rows, columns=list(REPAIR_COLUMNS))
+    return table.assign(conf_low=np.fmax.accumulate(table["conf_low"].to_numpy(dtype=float)))
 
 
 def share_rows(pairs: Mapping[str, tuple[Any, Any]]) -> pd.DataFrame:

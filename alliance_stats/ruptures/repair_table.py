@@ -18,7 +18,8 @@ COLUMNS = (
 )
 NOTE = (
     "Sessions after: the difference of session numbers. Repaired by then: 1 − Kaplan-Meier, so "
-    "that ruptures followed no further count as long as they were followed; intervals over clients."
+    "that ruptures followed no further count as long as they were followed; intervals over "
+    "clients. Where few are still followed, a share (100% above all) rests on these few."
 )
 
 

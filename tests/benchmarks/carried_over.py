@@ -1,11 +1,14 @@
 """What passes for an effect of the session before, where alliance and outcome share a session?
 
 Run: python tests/benchmarks/carried_over.py [replicates] [--write]
+     python tests/benchmarks/carried_over.py --ruptures [replicates] [--write]
 
 Alliance and outcome each carry over from session to session (AR(1)), and what is new in a session
 is correlated between them. In the first designs no session acts on a later one. The outcome is
 regressed on the alliance of the session before, with and without its own ups and downs in that
-session held equal. ``--write`` puts the table into docs/coverage.md.
+session held equal. ``--ruptures``: the same of `al.fit_rupture_repair`, with what carries over
+other for alliance and outcome. ``--write`` puts the tables into docs/coverage.md and
+docs/rupture-models.md.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ import pandas as pd
 
 import alliance_stats as al
 
-PAGE = Path(__file__).parents[2] / "docs" / "coverage.md"
+DOCS = Path(__file__).parents[2] / "docs"
 DESIGNS = (
     # sessions, what carries over, correlation of what is new, effect of the alliance before
     (12, 0.3, -0.4, 0.0),
@@ -30,20 +33,34 @@ DESIGNS = (
     (12, 0.3, -0.4, -1.0),
 )
 CLIENTS, THERAPISTS = 80, 16
+OF_RUPTURES = ((12, 0.3, 0.3), (12, 0.1, 0.5), (12, 0.5, 0.1), (6, 0.3, 0.3))
+"""Sessions, what carries over of the alliance and of the outcome."""
+ROWS = {
+    "next outcome: rupture": ("forward", "outcome", "rupture_lag1_within"),
+    "next outcome: repair": ("forward", "outcome", "repair_lag1_within"),
+    "next outcome: alliance score": ("forward", "outcome", "alliance_lag1_within"),
+    "reverse: alliance after outcome": ("reverse", "alliance", "outcome_lag1_within"),
+}
 MODELS = {"no": "", "yes": " + outcome_lag1_within"}
 
 
 def study(
-    rng: np.random.Generator, sessions: int, phi: float, together: float, effect: float
+    rng: np.random.Generator,
+    sessions: int,
+    phi: float,
+    together: float,
+    effect: float,
+    of_outcome: float | None = None,
 ) -> pd.DataFrame:
     """Draw clients of one therapist each, with SDs of .5 (alliance) and 2.5 within clients."""
+    ties = np.array([phi, phi if of_outcome is None else of_outcome])
     shape = (CLIENTS, sessions)
     alliance, outcome = np.zeros(shape), np.zeros(shape)
     root = np.linalg.cholesky([[1.0, together], [together, 1.0]])
     for t in range(sessions):
-        new = rng.normal(size=(CLIENTS, 2)) @ root.T * (np.sqrt(1 - phi**2) if t else 1.0)
-        alliance[:, t] = (phi * alliance[:, t - 1] if t else 0.0) + 0.5 * new[:, 0]
-        outcome[:, t] = (phi * outcome[:, t - 1] if t else 0.0) + 2.5 * new[:, 1]
+        new = rng.normal(size=(CLIENTS, 2)) @ root.T * (np.sqrt(1 - ties**2) if t else 1.0)
+        alliance[:, t] = (ties[0] * alliance[:, t - 1] if t else 0.0) + 0.5 * new[:, 0]
+        outcome[:, t] = (ties[1] * outcome[:, t - 1] if t else 0.0) + 2.5 * new[:, 1]
         if t:
             outcome[:, t] += effect * alliance[:, t - 1]
     level = rng.normal(size=CLIENTS)
@@ -99,18 +116,56 @@ def table(replicates: int) -> str:
     return "\n".join(lines)
 
 
+def of_ruptures(replicates: int) -> str:
+    """Return how often `fit_rupture_repair` finds what is not there."""
+    lines = [
+        "| sessions | carries over: alliance, outcome | estimate | not held equal: mean | p < .05 "
+        "| held equal: mean | p < .05 |",
+        "|---:|---|---|---:|---:|---:|---:|",
+    ]
+    for sessions, *ties in OF_RUPTURES:
+        seeds = [np.random.default_rng([n, sessions, int(10 * ties[0])]) for n in range(replicates)]
+        found = np.array(
+            [_rows(study(rng, sessions, ties[0], -0.4, 0.0, ties[1])) for rng in seeds]
+        )
+        for place, name in enumerate(ROWS):
+            numbers = " | ".join(
+                f"{one[:, 0].mean():.3f} | {100 * np.mean(one[:, 1] < 0.05):.0f} %"
+                for one in found[:, :, place].swapaxes(0, 1)
+            )
+            lines.append(f"| {sessions} | {ties[0]:g}, {ties[1]:g} | {name} | {numbers} |")
+    return "\n".join(lines)
+
+
+def _rows(data: pd.DataFrame) -> list[list[tuple[float, float]]]:
+    """Return estimate and p value of each of `ROWS`, without and with the value before."""
+    found = []
+    for lagged in (False, True):
+        table = al.fit_rupture_repair(
+            data, alliance="alliance", outcome="outcome", levels=2, lagged_outcome=lagged
+        ).table
+        table = table.set_index(["direction", "response", "term"])[["estimate", "p_value"]]
+        found.append([tuple(table.loc[[key]].iloc[0]) for key in ROWS.values()])
+    return found
+
+
 def main(arguments: list[str]) -> None:
     """Print the table; with ``--write``, put it into the page."""
     numbers = [one for one in arguments if one.isdigit()]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # fits on the boundary of a variance are counted, too
-        text = table(int(numbers[0]) if numbers else 200)
+        make, page = (
+            (of_ruptures, "rupture-models") if "--ruptures" in arguments else (table, "coverage")
+        )
+        text = make(int(numbers[0]) if numbers else 200)
     print(text)
     if "--write" in arguments:
-        block = f"<!-- carried -->\n{text}\n<!-- end -->"
-        page = PAGE.read_text(encoding="utf-8")
-        page = re.sub(r"<!-- carried -->.*?<!-- end -->", lambda _: block, page, flags=re.DOTALL)
-        PAGE.write_text(page, encoding="utf-8")
+        path, block = DOCS / f"{page}.md", f"<!-- carried -->\n{text}\n<!-- end -->"
+        old = path.read_text(encoding="utf-8")
+        path.write_text(
+            re.sub(r"<!-- carried -->.*?<!-- end -->", lambda _: block, old, flags=re.DOTALL),
+            encoding="utf-8",
+        )
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def effects(studies: int) -> dict[float, tuple[float, float]]:
     for rng in models._streams(5, studies):
         data = models.repaired_study(rng)
         for k in CUTS:
-            model = al.fit_rupture_repair(data, **both, k=k, levels=2, reverse=False)
+            model = al.fit_rupture_repair(data, **both, k=k, levels=2, **models.ALONE)
             own = model.table[model.table["model"] == "outcome, 2 levels"]
             _, estimate, low, high = models._row(own, "rupture_lag1_within", "")
             rows.setdefault(k, []).append((estimate, low <= models.EFFECT <= high))

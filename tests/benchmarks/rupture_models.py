@@ -46,6 +46,8 @@ FOUND: dict[str, dict[str, Any]] = {
     "found by the rule": {"rule": "drop_stricter_sd", "k": 2.0},
     "as probabilities of `state_model`": {"rule": "state_model"},
 }
+ALONE: dict[str, Any] = {"reverse": False, "lagged_outcome": False}
+"""Nothing is shared within a session here but what is asked for, so nothing is carried over."""
 
 
 def drift(rng: np.random.Generator, sd: float, phi: float) -> np.ndarray:
@@ -90,7 +92,7 @@ def tests_of(data: pd.DataFrame, seed: int) -> Iterator[tuple[str, float]]:
     both: dict[str, Any] = {"alliance": "bond", "outcome": "distress"}
     alone: dict[str, Any] = {"adjust_for_alliance": False}
     fall: dict[str, Any] = {**alone, "k": 1.0}  # the cut-off that flags most
-    model = al.fit_rupture_repair(data, **both, **fall)
+    model = al.fit_rupture_repair(data, **both, **fall, lagged_outcome=False)
     for levels in (2, 3):
         yield (
             f"next outcome after rupture, {levels} levels",
@@ -140,7 +142,7 @@ def estimates_of(rng: np.random.Generator, seed: int) -> Iterator[tuple[str, flo
     once, lasting = (study(rng, ruptures=True, lasting=on) for on in (False, True))
     both = {"alliance": "bond", "outcome": "distress"}
     for way in ("known", "found by the rule"):
-        model = al.fit_rupture_repair(once, **both, **_way(way, once), reverse=False)
+        model = al.fit_rupture_repair(once, **both, **_way(way, once), **ALONE)
         for levels in (2, 3):
             own = model.table[model.table["model"] == f"outcome, {levels} levels"]
             name = f"next outcome after rupture, {levels} levels; ruptures {way}"
@@ -178,8 +180,8 @@ def repairs_table(replicates: int, seed: int = 4) -> pd.DataFrame:
         known = {"rule": "direct_report", "events": _events(data)}
         for way, given in {"known": known, **FOUND}.items():
             model = al.fit_rupture_repair(
-                data, alliance="bond", outcome="distress", levels=2, reverse=False, slopes="none",
-                adjust_for_alliance=False, **given,
+                data, alliance="bond", outcome="distress", levels=2, slopes="none",
+                adjust_for_alliance=False, **given, **ALONE,
             )  # fmt: skip
             for event, truth in (("rupture", EFFECT), ("repair", REPAIR)):
                 own = model.table[model.table["model"] == "outcome, 2 levels"]
@@ -227,7 +229,7 @@ def varying_of(rng: np.random.Generator) -> Iterator[tuple[str, str, float, floa
         for slopes in ("all", "none"):
             model = al.fit_rupture_repair(
                 data, alliance="bond", outcome="distress", rule="direct_report", events=events,
-                slopes=slopes, reverse=False,
+                slopes=slopes, **ALONE,
             )  # fmt: skip
             for event, truth in (("rupture", mean), ("repair", -mean)):
                 for levels in (2, 3):
@@ -285,7 +287,7 @@ def worlds_of(rng: np.random.Generator, number: int) -> Iterator[tuple[Any, ...]
     ):
         for beside, way in product((True, False), ways):
             given = {**both, **way, "adjust_for_alliance": beside}
-            model = al.fit_rupture_repair(data, **given, levels=2, reverse=False)
+            model = al.fit_rupture_repair(data, **given, levels=2, **ALONE)
             own = model.table[model.table["model"] == "outcome, 2 levels"]
             size = f", k = {way['k']:.0f}" if "k" in way else ""
             name, *numbers = _row(own, "rupture_lag1_within", f"`{way['rule']}`{size}")

@@ -95,9 +95,9 @@ def test_a_plan_gives_the_grid_and_the_primary_specification(study, tmp_path):
 
 
 def test_what_differs_from_the_plan_is_marked(study, tmp_path):
-    blocks = blocks_of(planned(study, tmp_path / "study", k=1.0, lagged_outcome=True))
+    blocks = blocks_of(planned(study, tmp_path / "study", k=1.0, lagged_outcome=False))
     frame = blocks["rupture-plan"].frame
-    expected = [("k", "1.0", "2.0"), ("lagged_outcome", "True", "False")]
+    expected = [("k", "1.0", "2.0"), ("lagged_outcome", "False", "True")]
     assert list(frame.itertuples(index=False, name=None)) == expected
     assert "departed from in 2 choices" in blocks["Caution"].text
     assert "the analysis plan's primary one" in blocks["rupture-multiverse"].note

@@ -25,7 +25,7 @@ def step(result, term, model=None):
 
 
 def test_without_the_score_low_alliance_is_told_as_a_rupture_and_beside_it_not(study):
-    asked = {**ONE, "levels": 2, "reverse": False}
+    asked = {**ONE, "levels": 2, "reverse": False, "lagged_outcome": False}
     alone = al.fit_rupture_repair(study, **asked, adjust_for_alliance=False)
     beside = al.fit_rupture_repair(study, **asked)
     which = {"term": "rupture_lag1_within", "model": "outcome, 2 levels"}
@@ -39,6 +39,7 @@ def test_without_the_score_low_alliance_is_told_as_a_rupture_and_beside_it_not(s
 
 def test_the_multiverse_holds_the_score_and_can_be_asked_for_both(study):
     grid = {"rule": ["drop_within_sd", "drop_stricter_sd"], "k": [1.0, 1.5], "levels": 2}
+    grid["lagged_outcome"] = False
     both = {**grid, "adjust_for_alliance": [True, False]}
     many = al.rupture_multiverse(study, **MEASURES, grid=both, permutations=0)
     table = many.specifications

@@ -124,7 +124,7 @@ def test_the_weights_give_the_within_client_least_squares_slope(data, many):
 
 
 def test_the_weights_hold_the_alliance_score_beside_the_rupture(data):
-    grid = {"rule": "drop_within_sd", "k": 1.0, "levels": 2}
+    grid = {"rule": "drop_within_sd", "k": 1.0, "levels": 2, "lagged_outcome": False}
     row = al.rupture_multiverse(data, **BOTH, grid=grid, permutations=0).specifications.iloc[0]
     assert row["adjust_for_alliance"]
     falls = {"rule": "drop_within_sd", "k": 1.0}

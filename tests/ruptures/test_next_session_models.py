@@ -73,7 +73,7 @@ def test_the_size_is_the_fall_in_that_session_not_the_depth_reached_later():
     assert table.rows["rupture_size"].iloc[1] == pytest.approx(2.0)
 
 
-@pytest.mark.parametrize("how", [{}, {"lagged_outcome": True}, {"detrending": "none"}])
+@pytest.mark.parametrize("how", [{}, {"lagged_outcome": False}, {"detrending": "none"}])
 def test_a_planted_effect_on_the_next_session_is_found(how):
     model = al.fit_rupture_repair(planted(), **BOTH, rule="drop_points", points=1.2, **how)
     row = term(model, "rupture_lag1_within")
@@ -134,8 +134,33 @@ def test_the_size_of_a_rupture_has_an_effect_of_its_own():
     assert row["p_value"] < 1e-6
 
 
+def test_what_a_session_shares_and_carries_over_is_no_effect():
+    """Alliance carries over by .5, the outcome by .1; what is new correlates -.6; nothing acts."""
+    rng, (bond, distress) = np.random.default_rng(1), np.zeros((2, 200, 12))
+    root = np.linalg.cholesky([[1.0, -0.6], [-0.6, 1.0]])
+    for t in range(12):
+        new = rng.normal(size=(200, 2)) @ root.T
+        bond[:, t] = 0.5 * bond[:, t - 1] * (t > 0) + new[:, 0]
+        distress[:, t] = 0.1 * distress[:, t - 1] * (t > 0) + new[:, 1]
+    data = pd.DataFrame(
+        {
+            "client_id": np.repeat(np.arange(200), 12),
+            "session": np.tile(np.arange(1, 13), 200),
+            "bond": bond.ravel(),
+            "distress": distress.ravel(),
+        }
+    )
+    p = {}
+    for held in (True, False):
+        model = al.fit_rupture_repair(data, **BOTH, slopes="none", lagged_outcome=held)
+        p[held] = term(model, "outcome_lag1_within", "reverse: alliance, 2 levels")["p_value"]
+    assert p[False] < 0.001 < 0.01 < p[True]
+    assert "passes for an effect" in " ".join(model.messages)
+    assert al.fit_rupture_repair(data, **BOTH, slopes="none", reverse=False).choices.lagged_outcome
+
+
 def test_nickell_is_named_with_its_size():
-    model = al.fit_rupture_repair(planted(), **BOTH, lagged_outcome=True, reverse=False)
+    model = al.fit_rupture_repair(planted(), **BOTH, reverse=False)
     said = " ".join(model.messages)
     assert "Nickell" in said
     assert "lagged_outcome=False" in said

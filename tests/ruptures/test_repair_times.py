@@ -26,6 +26,9 @@ def test_the_time_to_repair_is_kaplan_meier_with_survivals_errors(found):
     assert times["n_at_risk"].tolist() == [185, 70, 23, 12, 3]
     assert times["n_repaired"].tolist() == [86, 35, 8, 5, 3]
     assert times["repaired"].round(2).tolist() == [0.46, 0.73, 0.83, 0.90, 1.0]
+    # three of three repaired at the end say little alone; the share cannot fall below that before
+    assert times["conf_low"].is_monotonic_increasing
+    assert times.loc[5, "conf_low"] == times.loc[4, "conf_low"]
     for t, error in SURVIVAL.items():
         ours = times.loc[t, "std_error"] / np.sqrt(148 / 147)
         assert ours == pytest.approx(error, rel=1e-8)

@@ -108,6 +108,7 @@ def _words(terms: pd.Index) -> dict[str, str]:
             words[f"{event}_lag1_{ending}"] = f"{what} at the session before, {place}"
     for ending, place in labels("places").items():
         words[f"alliance_lag1_{ending}"] = f"Alliance score of the session before, {place}"
+    words["outcome_lag1_within"] = f"Outcome of the session before, {labels('places')['within']}"
     return {term: words[term] for term in terms if term in words}
 
 
@@ -121,7 +122,7 @@ def _in_words(row: pd.Series, outcome: Score) -> str:
     return (
         f"After a session in which a rupture begins the next session's {outcome.title} is "
         f"{size} after the same client's other "
-        "sessions, at the same session number and the same alliance score "
+        "sessions, at the same session number, alliance score and outcome of that session "
         f"(95% CI {ends}{p}). This is an "
         "association in time, not a proof of cause."
     )

@@ -121,7 +121,7 @@ def fit_rupture_repair(
     lag: int = 1,
     levels: int | Sequence[int] | None = None,
     size: bool = False,
-    lagged_outcome: bool = False,
+    lagged_outcome: bool = True,
     slopes: str = "all",
     adjust_for_alliance: bool | None = None,
     detrending: str = "covariate",
@@ -170,9 +170,12 @@ def fit_rupture_repair(
         ``rupture`` is the effect of a rupture of average size and ``rupture_size`` that of each
         point more.
     lagged_outcome
-        Whether the response's own earlier value enters. Centred on observed means its slope is
-        too low, by about -(1 + rho)/(T - 1) (Nickell; Hamaker & Grasman 2015, doi
-        10.3389/fpsyg.2014.01492), and what correlates with it is biased too: fit with and without.
+        Whether the response's own earlier value is held equal (not of a rupture, which cannot begin
+        in two sessions running). Without it, what alliance and
+        outcome share in a session and carry over to the next passes for an effect of one on the
+        other, in both directions (docs/rupture-models.md, "With what carries over"). Centred on
+        observed means its own slope is too low, by about -(1 + rho)/(T - 1) (Nickell; Hamaker &
+        Grasman 2015, doi 10.3389/fpsyg.2014.01492), and a little of that is left in the others.
     slopes
         ``"all"``: clients differ in the effect of a rupture, of a repair and of everything else
         within clients, the course over sessions among them, as far as the data carry it (the rule
@@ -311,6 +314,8 @@ def _fit_all(
         choices = replace(c, levels=n)
         if direction == "reverse":
             choices = replace(choices, predictors=("outcome",))
+        if response == "rupture":  # none follows upon itself: what was there before separates them
+            choices = replace(choices, lagged_outcome=False)
         try:
             data = model_data(together, response, choices)
             fit = quiet_fit(data, df) if response != "rupture" else _rupture_fit(data, df)
@@ -349,8 +354,14 @@ def _start(table: SessionTable, c: Choices, fits: Mapping[str, Any]) -> list[str
         found.append(
             "The lagged outcome is centred on observed client means: its slope is biased downward "
             f"(Nickell), with {sessions:.1f} sessions a client by about "
-            f"{-(1 + rho) / max(sessions - 1, 1):.2f}, and other slopes with it. Fit the model "
-            "without it too (lagged_outcome=False)."
+            f"{-(1 + rho) / max(sessions - 1, 1):.2f}, and other slopes with it a little "
+            "(lagged_outcome=False leaves it out)."
+        )
+    else:
+        found.append(
+            "The response's own earlier value is not held equal: what alliance and outcome share "
+            "in a session and carry over to the next passes for an effect, above all in the rows "
+            "of the alliance score and in reverse (docs/rupture-models.md; lagged_outcome=True)."
         )
     if c.centring == "none":
         found.append("Predictors are not centred: their slopes mix effects within and between.")

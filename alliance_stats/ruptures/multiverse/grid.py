@@ -17,7 +17,7 @@ MODEL_CHOICES: dict[str, Any] = {
     "levels": 2,
     "centring": "client",
     "detrending": "covariate",
-    "lagged_outcome": False,
+    "lagged_outcome": True,
     "slopes": "all",
     "adjust_for_alliance": None,
 }
