@@ -8,7 +8,6 @@ those of a lost worker again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -21,9 +20,6 @@ from .parallel import in_pieces, shown_while
 
 Found = TypeVar("Found")
 Work = Callable[[pd.DataFrame], Found]
-Thing = TypeVar("Thing")
-Each = Callable[[Callable[[Thing], Any]], list[Any]]
-"""Does something with things wherever they are."""
 
 
 class Source(Protocol):
@@ -48,13 +44,6 @@ class Source(Protocol):
 
     def each(self, work: Work[Found], columns: Sequence[str], progress: str) -> Iterator[Found]:
         """Yield what `work` makes of each partition's columns, in their order."""
-
-    @property
-    def hands(self) -> int:
-        """How many workers things can be shared out to; one where that is this process."""
-
-    def shared_out(self, things: Sequence[Thing]) -> AbstractContextManager[Each[Thing]]:
-        """Put one thing on each worker, and give what does something with all of them there."""
 
 
 def source_of(data: Any) -> Source:
@@ -146,12 +135,6 @@ class ParquetFolder:
         """Yield what `work` makes of each row group, in their order."""
         loader = self._loader(columns)
         yield from in_pieces(_Chained(loader, work), self.groups, progress=progress)
-
-    hands = 1
-
-    def shared_out(self, things: Sequence[Thing]) -> AbstractContextManager[Each[Thing]]:
-        """Give what does something with all of the things, here."""
-        return nullcontext(lambda work: [work(thing) for thing in things])
 
     def _loader(self, columns: Sequence[str], rows: int | None = None) -> _Loader:
         for name in columns:
@@ -289,56 +272,20 @@ class DaskFrame:
         tasks = [dask.delayed(work, pure=False)(part) for part in parts]
         yield from shown_while(_computed(tasks), len(tasks), progress)
 
-    @property
-    def hands(self) -> int:
-        """How many workers the cluster has; one where there is none."""
-        client = _cluster()
-        return 1 if client is None else max(len(client.nthreads()), 1)
-
-    @contextmanager
-    def shared_out(self, things: Sequence[Thing]) -> Iterator[Each[Thing]]:
-        """Put one thing on each worker; where workers are lost, all is done here."""
-        client = _cluster()
-        assert client is not None
-        workers = sorted(client.nthreads())
-        places = [
-            client.scatter(thing, workers=[worker], hash=False)
-            for thing, worker in zip(things, workers, strict=False)
-        ]
-
-        def each(work: Callable[[Thing], Any]) -> list[Any]:
-            tasks = [client.submit(work, place, pure=False) for place in places]
-            found = client.gather(tasks, errors="skip")
-            return found if len(found) == len(things) else [work(thing) for thing in things]
-
-        try:
-            yield each
-        finally:
-            client.cancel(places)
-
-
-def _cluster() -> Any:
-    """Return the client of the cluster that Dask works on, if there is one."""
-    try:
-        from distributed import default_client
-
-        return default_client()
-    except (ImportError, ValueError):
-        return None
-
 
 def _computed(tasks: Sequence[Any]) -> Iterator[Any]:
     """Compute Dask's tasks; on a cluster all at once, else as many as there are processors."""
     import dask
 
-    client = _cluster()
-    if client is None:  # Dask's own threads
+    try:
+        from distributed import as_completed, default_client
+
+        client = default_client()
+    except (ImportError, ValueError):  # no cluster: Dask's own threads
         some = 2 * (dask.config.get("num_workers", None) or dask.system.CPU_COUNT)
         for first in range(0, len(tasks), some):
             yield from dask.compute(*tasks[first : first + some])
         return
-    from distributed import as_completed
-
     futures = client.compute(list(tasks))
     place = {future.key: number for number, future in enumerate(futures)}
     waiting: dict[int, Any] = {}

@@ -36,7 +36,7 @@ from .outcomes import inference as outcome_inference
 from .outcomes.reading import FAMILIES, Asked, read_model
 from .outcomes.result import METHODS as APPROXIMATIONS
 from .outcomes.result import OutcomeFit
-from .partitions.design import shared_out, start_of, summed_design
+from .partitions.design import start_of, summed_design
 from .random_slopes import check_slopes, fit_varying, start_near
 from .result import MultilevelFit, Prior
 
@@ -279,8 +279,7 @@ def fit_multilevel(  # type: ignore[misc]  # what is asked of a family is asked 
         parsed = parse_formula(formula).over(source.columns)
         sums = summed_design(parsed, source, saturated=saturated, progress=progress)
         start = start_of(sums, reml) if prior is None else None
-        with shared_out(sums, source):
-            fit = MultilevelFit.of_design(sums, reml=reml, df=tests, prior=prior, theta=start)
+        fit = MultilevelFit.of_design(sums, reml=reml, df=tests, prior=prior, theta=start)
     elif residual == "unstructured" or residual_by is not None:
         if slopes != "none":
             raise DesignError("slopes= needs residual='independent' or 'ar1' without residual_by=.")

@@ -1,6 +1,5 @@
 """Fits to partitions: equal to those in memory, and what needs rows says so."""
 
-import pickle
 import re
 
 import dask
@@ -12,9 +11,7 @@ import pytest
 
 import alliance_stats as al
 from alliance_stats.core.parallel import in_pieces, workers
-from alliance_stats.core.partitions import DaskFrame
 from alliance_stats.errors import ColumnError, DesignError, FormulaError, ReadError
-from alliance_stats.multilevel.engine.deviance import profile_at
 from alliance_stats.multilevel.formula.terms import complete_rows
 from alliance_stats.multilevel.partitions.design import start_of
 
@@ -146,53 +143,6 @@ def test_a_search_begins_where_a_tenth_of_the_groups_ends(rows, folder, monkeypa
     begun = al.fit_multilevel(formula, folder)
     assert start_of(begun.design, True) is not None
     assert_same(whole, begun)
-
-
-class Cluster:
-    """Two workers as Dask's client knows them, of which one may be lost."""
-
-    lost = False
-
-    def __init__(self):
-        self.asked, self.cancelled = 0, []
-
-    def nthreads(self):
-        return {"tcp://a": 1, "tcp://b": 1}
-
-    def scatter(self, thing, workers, hash):
-        return pickle.dumps(thing)
-
-    def submit(self, work, place, pure):
-        self.asked += 1
-        return pickle.loads(pickle.dumps(work))(pickle.loads(place))
-
-    def gather(self, tasks, errors):
-        return tasks[:-1] if self.lost else tasks
-
-    def cancel(self, places):
-        self.cancelled += places
-
-
-@pytest.mark.parametrize("lost", [False, True])
-def test_workers_that_hold_the_sums_search_too(rows, monkeypatch, lost):
-    formula = "y ~ session + (1 | client_id) + (1 | therapist_id)"
-    cluster = Cluster()
-    cluster.lost = lost
-    monkeypatch.setattr("alliance_stats.core.partitions._cluster", lambda: cluster)
-    monkeypatch.setattr("alliance_stats.multilevel.engine.likelihood.PIECE", 8)
-    monkeypatch.setattr("alliance_stats.multilevel.partitions.pool.MANY", 5)
-    with dask.config.set(scheduler="synchronous"):
-        parts = frames.from_pandas(rows, npartitions=2, sort=False)
-        monkeypatch.setattr(
-            DaskFrame, "each", lambda self, work, *_: (work(p.compute()) for p in parts.partitions)
-        )
-        fit = al.fit_multilevel(formula, parts)
-    asked = cluster.asked
-    assert asked == 2 * fit.optimum.evaluations > 0
-    assert len(cluster.cancelled) == 2
-    assert_same(al.fit_multilevel(formula, rows), fit)
-    profile_at(fit.design, fit.optimum.theta, True)  # after the search, all is done here
-    assert cluster.asked == asked
 
 
 def test_a_partition_without_complete_rows_tells_nothing_and_is_counted(rows, tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -31,11 +30,12 @@ from ..formula.model_formula import Formula, RandomTerm
 from ..formula.terms import INTERCEPT, Columns, Table, build, response
 from ..formula.tree import Call, Name, Node
 from .absent import AbsentFrame, AbsentRows, SummedDesign, SummedGrouping
-from .pool import MANY, PackedPartition, SummedPool
+from .pool import PackedPartition, SummedPool
 from .sums import Joined, Summing, complete, join
 
 SAMPLE = 5000  # rows from which it is read what a column holds, and about where it lies
 EVERY = 2**31
+MANY = 50  # pieces of a partition from which a search on a tenth of them saves more than it takes
 FAR = 3.0  # SDs from zero beyond which a column is summed less its mean
 
 
@@ -148,12 +148,6 @@ def start_of(design: SummedDesign, reml: bool) -> Array | None:
     some = replace(design, partition=few, rows=int(design.grouping.rows_in(0)[units].sum()))
     best = minimise(lambda at: profile_at(some, at, reml), design.levels)
     return lifted(design.levels, best.theta)
-
-
-def shared_out(design: SummedDesign, source: Source) -> AbstractContextManager[None]:
-    """Leave the sums with a source's workers while a search goes on, if it has several."""
-    partition = design.partition
-    return partition.on(source) if isinstance(partition, PackedPartition) else nullcontext()
 
 
 @dataclass(frozen=True)

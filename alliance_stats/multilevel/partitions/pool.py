@@ -7,19 +7,15 @@ their digits do not suffice, and the combination that is left is summed in a pas
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
-from ...core.partitions import Each, Source
 from ..engine.batches import Array, Packing, sum_children
 from ..engine.blocks import CENTRED, CONSTANT, Pool
-from ..engine.likelihood import Contribution, Level, Partition
+from ..engine.likelihood import Partition
 
 BAKED = 65_536  # units turned at a time
-MANY = 50  # pieces from which it saves time to begin with a tenth, or to share them out
 
 
 class SummedPool(Pool):
@@ -93,19 +89,6 @@ class SummedPool(Pool):
         return float(np.sqrt(max(float(column @ self.totals @ column), 0.0)))
 
 
-@dataclass(frozen=True)
-class Contributing:
-    """Asks a part for what it adds to the likelihood: the same for each, wherever it lies."""
-
-    levels: Sequence[Level]
-    covariances: Sequence[Array]
-    order: int
-
-    def __call__(self, part: Partition) -> Contribution:
-        """Return what one part adds."""
-        return part.contribution(self.levels, self.covariances, self.order)
-
-
 class PackedPartition(Partition):
     """A partition whose cross-products are kept as triangles and unpacked piece by piece.
 
@@ -122,47 +105,12 @@ class PackedPartition(Partition):
     packed: Array
     size: int
     turn: Array
-    each: Each[Partition] | None = None
-    """While the partition's parts lie on workers: what does something with each of them."""
 
     def __init__(
         self, packed: Array, starts: tuple[Array, ...], size: int, turn: Array | None = None
     ) -> None:
         turn = np.eye(size) if turn is None else turn
         self.__dict__.update(packed=packed, starts=starts, size=size, turn=turn)
-
-    def contribution(
-        self, levels: Sequence[Level], covariances: Sequence[Array], order: int = 0
-    ) -> Contribution:
-        """Return what all groups add to the likelihood, by workers that hold them if any do."""
-        if self.each is None:
-            return super().contribution(levels, covariances, order)
-        found: list[Contribution] = self.each(Contributing(levels, covariances, order))
-        return sum(found[1:], start=found[0])
-
-    def parts(self, count: int) -> list[PackedPartition]:
-        """Return about so many parts of as many lowest units each, whole top-level groups."""
-        cuts = self.cuts
-        at = [cuts[len(cuts) * i // count] for i in range(count)]
-        return [
-            PackedPartition(
-                np.ascontiguousarray(self.packed[:, units]), starts, self.size, self.turn
-            )
-            for units, starts in self._spans(at)
-        ]
-
-    @contextmanager
-    def on(self, source: Source) -> Iterator[None]:
-        """Leave the parts with a source's workers for a while, if it has several and it pays."""
-        if source.hands < 2 or len(self.cuts) < MANY:
-            yield
-            return
-        with source.shared_out(self.parts(source.hands)) as each:
-            self.__dict__["each"] = each
-            try:
-                yield
-            finally:
-                del self.__dict__["each"]
 
     def turned(self, turn: Array) -> PackedPartition:
         """Return the partition of other columns: these times a matrix."""
