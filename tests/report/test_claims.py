@@ -119,7 +119,9 @@ def test_only_sessions_that_the_rule_judged_stand_before_an_outcome(
     tables = {b.key: b for s in report.sections for b in s.blocks if isinstance(b, Table)}
     note = tables["rupture-model"].note
     assert "utcome scores that have a judged session right before them" in note
-    fit = al.fit_rupture_repair(study, alliance="wai-sr", outcome="core-10", levels=3).fits
+    fit = al.fit_rupture_repair(
+        study, alliance="wai-sr", outcome="core-10", levels=3, lagged_outcome=False
+    ).fits
     assert fit["outcome, 3 levels"].nobs == len(before) < len(own)
     for later in ("model_blocks", "multiverse_blocks"):
         monkeypatch.setattr(ruptures, later, lambda *_: [])

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from .drift import beyond, drift
+from .drift import LARGEST_W, beyond, drift
 from .model import STEPS, Floats, Integers, States
 
 Booleans = npt.NDArray[np.bool_]
@@ -170,7 +170,7 @@ class _Run:
     def densities(self, t: int, before: Floats, rest: Floats) -> tuple[Floats, Floats]:
         """Return transition times density by pair (from, to, point, client), and a common log."""
         z, change, sd = self.standardised(t, before, rest)
-        w, fallen = self.drift.w(z), self.drift.rate * change
+        w, fallen = self.drift.w(z), np.minimum(self.drift.rate * change, LARGEST_W)
         common = self.drift.log_density(w) - np.log(sd)
         exponent = np.exp(w) * (-self.drift.shape * np.expm1(fallen))[:, :, None]
         exponent += (self.drift.shape * fallen)[:, :, None]
@@ -235,7 +235,8 @@ class _Run:
         z, change, _ = self.standardised(t, before, rest)
         end, gap = self.block.end[t, : z.shape[1]], self.block.gap[t, : z.shape[1]]
         # a pair's slope is -rate shape (e^w e^fallen - 1), so that sums of e^w are enough
-        fallen, node = np.exp(self.drift.rate * change), pairs.sum(axis=(0, 1))
+        fallen = np.exp(np.minimum(self.drift.rate * change, LARGEST_W))
+        node = pairs.sum(axis=(0, 1))
         weighted, times = pairs * np.exp(self.drift.w(z)), -self.drift.rate * self.drift.shape
         each = times * (np.einsum("ijn,ijkn->kn", fallen, weighted) - node)
         of_pair = times * (fallen * weighted.sum(axis=2) - share)
