@@ -27,14 +27,6 @@ MARK = b"alliance_stats"
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 LEAST_FREE = 64 * 1024
-DESCRIPTIONS = ("study.yaml", "study.yml", "datapackage.json")
-FOLDERS_UP = 3
-"""A study's own files lie beside its description, or in a folder or two below it."""
-DATA = {
-    ".csv", ".tsv", ".txt", ".dat", ".xlsx", ".xls", ".ods", ".sav", ".zsav", ".por", ".dta",
-    ".parquet", ".feather", ".rds", ".rdata", ".sas7bdat", ".json", ".yaml", ".yml", ".ipynb",
-    ".py", ".r", ".md",
-}  # fmt: skip
 
 _HOST = f"{zlib.crc32(platform.node().encode()):08x}"
 _SCRATCH = re.compile(r"\.alliance-([0-9a-f]{8})-(\d+)-.*")
@@ -70,10 +62,10 @@ def write_whole(
             return given
         if target.is_dir():
             raise IsADirectoryError(0, "it is a folder")
-        if target.is_file() and _would_be_lost(target):
+        if target.is_file() and _would_be_lost(target, content):
             raise AllianceStatsError(
                 f"'{given}' holds what alliance_stats did not write (data, a description, notes) "
-                "and would be lost; nothing was written. Name another file."
+                "and would be lost; nothing was written. Name another file, or move it away."
             )
         if make_folder:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -139,12 +131,9 @@ def keep_inputs(path: str | os.PathLike[str], folder: Path | None) -> None:
         )
 
 
-def _would_be_lost(path: Path) -> bool:
-    """Say whether a file is data, or lies in the folder of a study, and bears no mark of ours."""
-    folders = list(path.parents)[:FOLDERS_UP]
-    of_a_study = any((one / name).is_file() for one in folders for name in DESCRIPTIONS)
-    kept = of_a_study or path.suffix.lower() in DATA
-    return kept and path.stat().st_size > 0 and not _written_here(path)
+def _would_be_lost(path: Path, content: bytes) -> bool:
+    """Say whether a file, whatever its name and place, holds something else without our mark."""
+    return path.stat().st_size > 0 and not _written_here(path) and path.read_bytes() != content
 
 
 def _written_here(path: Path) -> bool:

@@ -13,10 +13,11 @@ import pandas as pd
 from ..core.arguments import shown
 from ..core.display import formatting as fmt
 from ..core.display.labels import inside, label_of
-from ..core.display.page import as_html, as_latex
+from ..core.display.page import as_html, as_latex, whole
 from ..core.display.rendering import to_html, to_text
 from ..core.display.table import Column, Table
-from ..core.display.word import write_word
+from ..core.display.word import table_document
+from ..core.outputs import write_whole
 from ..core.results import Result
 from ..errors import DesignError, listing
 from ..multilevel.summary import DF_NOTES
@@ -79,17 +80,13 @@ class ModelTable:
             f'<p class="note"><em>Note.</em> {escape(self.table.note)}</p>'
         )
         if path is not None:
-            page = (
-                '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-                f"<title>{escape(self.table.title)}</title><style>{STYLE}</style></head>\n"
-                f"<body>{markup}</body></html>\n"
-            )
-            Path(path).write_text(page, encoding="utf-8")
+            page = whole(self.table.title, f"<style>{STYLE}</style>{markup}")
+            write_whole(path, page.encode(), what="the table")
         return markup
 
     def to_word(self, path: str | Path, *, number: int = 1) -> None:
         """Write the table as a Word document; `number` is what stands behind "Table"."""
-        write_word(self.table, Path(path), number=number)
+        write_whole(path, table_document(self.table, number), what="the table")
 
     to_docx = to_word
 

@@ -287,5 +287,6 @@ def _as_page(notebook: Any, title: str) -> str:
     notebook.metadata["title"] = title
     page, _ = exporter.from_notebook_node(notebook)
     # What is left points at libraries for mathematics and widgets, which the templates do not use.
+    page = page.replace("<head>", '<head><meta name="generator" content="alliance_stats">', 1)
     page = re.sub(r"<script\b[^>]*>.*?</script>", "", page, flags=re.DOTALL | re.IGNORECASE)
     return re.sub(r'<link\b[^>]*href="https?://[^>]*>', "", page, flags=re.IGNORECASE)

@@ -268,6 +268,7 @@ def test_nothing_a_notebook_of_your_own_prints_or_displays_reaches_the_page(twen
                           tmp_path / "page.html")  # fmt: skip
     page = out.read_text(encoding="utf-8")
     shown = "".join(map(str, outputs(page)))
+    assert 'name="generator" content="alliance_stats"' in page[:4096]  # ours to write over
     assert str(SECRET) not in shown
     assert "<img" not in shown
     assert {one.get_text(strip=True) for one in outputs(page)} == {LEFT_OUT}

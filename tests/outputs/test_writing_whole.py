@@ -1,10 +1,13 @@
 """What is written is written whole or not at all, and never over a study's own files."""
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import alliance_stats as al
 from alliance_stats.cli import main
 from alliance_stats.core.outputs import write_whole
+from alliance_stats.dropout.prediction.tripod import Tripod
 
 
 @pytest.fixture
@@ -48,12 +51,13 @@ def test_a_codebook_never_replaces_the_description(folder, tmp_path, capsys):
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "page.html"
-    assert write_whole(path, b"one", what="the page") == path
+    ours = b'<meta name="generator" content="alliance_stats">'
+    assert write_whole(path, ours, what="the page") == path
     with monkeypatch.context() as patched:
         patched.setattr("pathlib.Path.replace", _fails)
         with pytest.raises(al.AllianceStatsError, match=r"There is no room for .*page\.html"):
             write_whole(path, b"two", what="the page")
-    assert contents(tmp_path) == {path.relative_to(tmp_path): b"one"}
+    assert contents(tmp_path) == {path.relative_to(tmp_path): ours}
     with pytest.raises(al.AllianceStatsError, match="it is a folder"):
         write_whole(tmp_path, b"", what="the page")
     with pytest.raises(al.AllianceStatsError, match="could not be written"):
@@ -106,3 +110,31 @@ def test_nothing_is_written_over_what_is_somebody_elses(tmp_path, name):
         written = tmp_path / f"ours.{'docx' if write == design.to_word else 'html'}"
         write(written)
         write(written)
+
+
+@pytest.mark.parametrize("name", ["accounts", "notes.html", "letter.docx", "run.sh", "key.pem"])
+def test_nothing_is_written_over_what_lies_elsewhere(tmp_path, name):
+    """Whatever its ending: a link of a page's name may lead to any file of the machine."""
+    own = tmp_path / name
+    own.write_bytes(b"somebody's own")
+    link = tmp_path / "page.html"
+    link.symlink_to(own)
+    for path in (own, link):
+        with pytest.raises(al.AllianceStatsError, match="would be lost; nothing was written"):
+            write_whole(path, b"ours", what="the page")
+        assert write_whole(path, b"somebody's own", what="the page") == path
+    assert own.read_bytes() == b"somebody's own"
+
+
+def test_tables_and_checklists_know_their_own_pages_from_others(tmp_path):
+    rows = pd.DataFrame({"client_id": np.repeat(range(20), 5), "y": np.arange(100) ** 1.5})
+    fit = al.fit_multilevel("y ~ 1 + (1 | client_id)", rows)
+    columns = ["item", "section", "topic", "status", "answer", "question", "text"]
+    for one in (al.model_table([fit]), Tripod(pd.DataFrame(columns=columns), "checklist")):
+        for write, ending in ((one.to_html, "html"), (one.to_word, "docx")):
+            path = tmp_path / f"{type(one).__name__}.{ending}"
+            write(path)
+            write(path)
+            path.write_bytes(b"somebody's own")
+            with pytest.raises(al.AllianceStatsError, match="would be lost; nothing was written"):
+                write(path)

@@ -7,7 +7,6 @@ import io
 import re
 import zipfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from .rendering import grouped_rows
@@ -19,11 +18,11 @@ EPOCH = dt.datetime(1980, 1, 1)
 FONT, POINTS = "Times New Roman", 11
 
 
-def write_word(table: Table, path: Path, *, number: int, synthetic: bool = False) -> None:
-    """Write one table as a document of its own."""
-    document = new_document(table.title, synthetic=synthetic)
+def table_document(table: Table, number: int) -> bytes:
+    """Return one table as a document of its own."""
+    document = new_document(table.title)
     add_table(document, table, number)
-    path.write_bytes(document_bytes(document))
+    return document_bytes(document)
 
 
 def result_document(heading: str, blocks: Sequence[Table | str], notes: Sequence[str]) -> bytes:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ...core.display.word import document_bytes, new_document
+from ...core.outputs import write_whole
 from ...core.yaml_reading import read_yaml
 from ...errors import AllianceStatsError
 from .models import BOOSTING, LEARNING_RATE, LEAST_IN_LEAF, PENALTIES
@@ -62,29 +64,26 @@ class Tripod:
         note = f"<p><strong>{_SYNTHETIC}</strong></p>" if self.synthetic else ""
         page = (
             '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+            '<meta name="generator" content="alliance_stats">'
             f"<title>{escape(self.title)}</title><style>{_STYLE}</style></head><body>"
             f"<h1>{escape(self.title)}</h1>{note}"
             f"<p>Items after {escape(SOURCE)}, in short words of our own. {escape(LEGEND)}</p>"
             f"{self._grid()}</body></html>"
         )
         if path is not None:
-            _writable(path, ".html").write_text(page, encoding="utf-8")
+            write_whole(_writable(path, ".html"), page.encode(), what="the checklist")
         return page
 
     def to_word(self, path: str | PathLike[str]) -> Path:
         """Write the checklist as a Word document."""
-        from docx import Document
-
         target = _writable(path, ".docx")
-        document = Document()
-        document.core_properties.author = ""
+        document = new_document(self.title)
         document.add_heading(self.title, level=1)
         if self.synthetic:
             document.add_paragraph().add_run(_SYNTHETIC).bold = True
         document.add_paragraph(f"Items after {SOURCE}, in short words of our own. {LEGEND}")
         _word_table(document, self.table)
-        document.save(str(target))
-        return target
+        return write_whole(target, document_bytes(document), what="the checklist")
 
     def _repr_html_(self) -> str:
         return f"<style>{_TABLE}</style>{self._grid()}"

@@ -84,6 +84,7 @@ class GapFeedback(Result):
         notes = "".join(f"<li>{escape(message)}</li>" for message in self.messages)
         page = (
             "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
+            '<meta name="generator" content="alliance_stats">'
             f"<title>{escape(self.title)}</title><style>body{{font:15px/1.5 sans-serif;"
             "max-width:44rem;margin:2rem auto;padding:0 1rem}svg{max-width:100%;height:auto}"
             f"</style></head><body><h1>{escape(self.title)}</h1>"
