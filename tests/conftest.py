@@ -20,7 +20,6 @@ settings.load_profile("patient")
 HERE = Path(__file__).parent
 LONGEST = (
     "ruptures/test_state_model.py",
-    "docs/test_site.py",
     "cli/test_templates.py",
     "report/test_build.py",
     "docs/test_pages.py",
@@ -71,9 +70,9 @@ def warm_kernels(warm, monkeypatch):
 
 @pytest.fixture(scope="session")
 def small_grid():
-    """Have reports fit eight specifications of the section on ruptures, in place of 48.
+    """Have reports fit eight specifications of the section on ruptures, in place of 32.
 
-    Fitting 48 takes a third of a report's time; that a report fits them is asked by
+    Fitting 32 takes a quarter of a report's time; that a report fits them is asked by
     `report/test_rupture_multiverse.py` alone.
     """
     from alliance_stats.report.sections import rupture_multiverse

@@ -259,8 +259,9 @@ def _spans_few(basis: np.ndarray, sizes: np.ndarray, least: int) -> bool:
         if tried > MOST_SUMS:
             return False
         sums, last, held = sums[first] + rows[second], second, held[first] + sizes[own][second]
-        ones = (np.minimum(np.abs(sums), np.abs(sums - 1.0)) < NEAR).all(axis=1)
-        if (ones & (sums @ sizes < least - 0.5)).any():
+        people = sums @ sizes  # a vector of ones sums to whole people; hardly another does
+        few = sums[(people < least - 0.5) & (np.abs(people - np.rint(people)) < NEAR * sizes.sum())]
+        if (np.minimum(np.abs(few), np.abs(few - 1.0)) < NEAR).all(axis=1).any():
             return True
     return False
 

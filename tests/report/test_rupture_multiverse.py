@@ -80,7 +80,7 @@ def test_the_reverse_is_that_of_the_function(study, shown):
 def test_without_a_plan_the_report_fits_its_own_grid_and_says_so(study, monkeypatch):
     monkeypatch.setattr(rupture_multiverse, "GRID", GRID)
     blocks = blocks_of(study)
-    assert len(blocks["rupture-multiverse"].data) == 48
+    assert len(blocks["rupture-multiverse"].data) == 32
     assert blocks["Caution"].text.startswith("No analysis plan that is filled in lies in")
     assert "rupture-plan" not in blocks
 

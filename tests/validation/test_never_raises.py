@@ -58,7 +58,7 @@ def any_study(draw):
     return {name: draw(any_table(name)) for name in sorted(names)}
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(any_study())
 def test_any_tables_give_a_report_and_rows_add_up(raw_of, tables):
     before = {name: frame.copy(deep=True) for name, frame in tables.items()}
@@ -73,7 +73,7 @@ def test_any_tables_give_a_report_and_rows_add_up(raw_of, tables):
     assert len(report.summary()) > 0
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(any_study())
 def test_what_was_kept_breaks_no_rule_for_rows(raw_of, tables):
     _, kept = check(raw_of(tables))

@@ -28,7 +28,7 @@ from .rupture_models import able_levels, outcome_of, series
 from .rupture_plan import departure_blocks
 
 GRID: dict[str, list[Any]] = {
-    "rule": ["drop_within_sd", "drop_pooled_sd", "drop_stricter_sd"],
+    "rule": ["drop_within_sd", "drop_stricter_sd"],
     "k": [1.0, 2.0],
     "levels": [2, 3],
     "detrending": ["covariate", "predictor"],

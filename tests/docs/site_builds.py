@@ -1,4 +1,9 @@
-"""The site builds without a warning, has a page for every public name, and needs no network."""
+"""The site builds without a warning, has a page for every public name, and needs no network.
+
+    python -m pytest -n 0 tests/docs/site_builds.py
+
+Building takes a minute, so the suite leaves it to `.ci/run docs`.
+"""
 
 import re
 import shutil
