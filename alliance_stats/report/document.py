@@ -10,6 +10,7 @@ from typing import Any
 from ..core.display.table import Table
 from ..core.display.word import add_table, clean, document_bytes, new_document
 from .content import Caution, Figure, Paragraph, Section
+from .notes import by_kind
 from .page import number_blocks
 
 WIDTH = 6.0
@@ -46,6 +47,9 @@ def report_document(
                 _add_figure(document, block, numbers.figures[block.key], pngs[block.key])
             elif isinstance(block, Paragraph | Caution):
                 document.add_paragraph(clean(block.text))
+        for notes in by_kind(section.messages):
+            if notes.open:  # the others stand on the page
+                document.add_paragraph(clean(f"{notes.title}: {' '.join(notes.texts)}"))
     for line in footer:
         document.add_paragraph(clean(line))
     return document_bytes(document)

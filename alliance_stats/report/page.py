@@ -10,6 +10,7 @@ from ..core.display.figures import inline_svg
 from ..core.display.rendering import to_html
 from ..core.display.table import Table
 from .content import Block, Figure, Paragraph, Section
+from .notes import by_kind
 
 TEMPLATE = "report.html.j2"
 
@@ -100,7 +101,9 @@ def render(
         alt = figure.alt or figure.title
         return Markup(inline_svg(svgs[figure.key], figure.key, alt))
 
-    environment.globals.update(table_html=table_html, figure_svg=figure_svg, in_folds=in_folds)
+    environment.globals.update(
+        table_html=table_html, figure_svg=figure_svg, in_folds=in_folds, notes_by_kind=by_kind
+    )
     environment.tests.update(
         table=lambda block: isinstance(block, Table),
         figure=lambda block: isinstance(block, Figure),

@@ -260,13 +260,18 @@ def _row(table: pd.DataFrame, term: str, name: str) -> tuple[str, float, float, 
     return name, float(row["estimate"]), float(row["conf_low"]), float(row["conf_high"])
 
 
-def linear_study(rng: np.random.Generator) -> pd.DataFrame:
+def linear_study(rng: np.random.Generator, *, skewed: bool = False) -> pd.DataFrame:
     """Return courses without ruptures whose outcome follows the alliance of the session before.
 
-    The alliance is rated with error.
+    The alliance is rated with error; its drift may have a skewness of about -1.3.
     """
     data = study(rng, ruptures=False)
     alliance = data["bond"].to_numpy().reshape(CLIENTS, SESSIONS)
+    if skewed:
+        new = (2.0 - rng.gamma(2.0, size=alliance.shape)) / np.sqrt(2.0)
+        for t in range(1, SESSIONS):
+            new[:, t] = 0.3 * new[:, t - 1] + np.sqrt(1 - 0.3**2) * new[:, t]
+        alliance = 5 + rng.normal(0, 0.6, (CLIENTS, 1)) + 0.4 * new
     outcome = data["distress"].to_numpy().reshape(CLIENTS, SESSIONS).copy()
     outcome[:, 1:] += SLOPE * (alliance - 5)[:, :-1]
     rated = alliance + rng.normal(0, ERROR, alliance.shape)
@@ -316,6 +321,24 @@ def worlds_table(replicates: int, seed: int = 5) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=[*by, "mean", "low", "high"])
     table["score beside"] = table["score beside"].map({True: "yes", False: "no"})
     table["coverage"] = table["truth"].between(table["low"], table["high"]).astype(float)
+    return table.groupby(by, sort=False)[["mean", "coverage"]].mean().reset_index()
+
+
+def skewed_table(replicates: int, seed: int = 6) -> pd.DataFrame:
+    """Return what is found of ruptures where there are none and the alliance's drift is skewed."""
+    rows = []
+    for rng in _streams(seed, replicates):
+        data = linear_study(rng, skewed=True)
+        for way in FOUND.values():
+            model = al.fit_rupture_repair(
+                data, alliance="bond", outcome="distress", levels=2, **way, **ALONE
+            )
+            own = model.table[model.table["model"] == "outcome, 2 levels"]
+            _, *numbers = _row(own, "rupture_lag1_within", "")
+            rows.append((f"`{way['rule']}`", 0.0, *numbers))
+    table = pd.DataFrame(rows, columns=["found by", "truth", "mean", "low", "high"])
+    table["coverage"] = table["truth"].between(table["low"], table["high"]).astype(float)
+    by = ["found by", "truth"]
     return table.groupby(by, sort=False)[["mean", "coverage"]].mean().reset_index()
 
 
@@ -430,6 +453,7 @@ def main(*arguments: str) -> int:
         "varying": varying_table,
         "repairs": repairs_table,
         "worlds": worlds_table,
+        "skewed": skewed_table,
         "landmark": landmark_table,
     }
     if "--only" in arguments:

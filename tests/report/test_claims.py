@@ -118,7 +118,7 @@ def test_only_sessions_that_the_rule_judged_stand_before_an_outcome(
     begun = len(al.detect_ruptures(rows, rule="drop_stricter_sd").episodes)
     tables = {b.key: b for s in report.sections for b in s.blocks if isinstance(b, Table)}
     note = tables["rupture-model"].note
-    assert "utcome scores that have a judged session right before them" in note
+    assert "was judged and has an outcome score itself" in note
     fit = al.fit_rupture_repair(
         study, alliance="wai-sr", outcome="core-10", levels=3, lagged_outcome=False
     ).fits

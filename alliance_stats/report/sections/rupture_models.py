@@ -133,10 +133,10 @@ def _term(tidy: pd.DataFrame, term: str) -> pd.Series:
 
 
 COUNTING = (
-    "Outcome scores that have a judged session right before them (by session number, never by row) "
-    "are used; the others are left out. Counted as everywhere in this section: a rupture is the "
-    "session in which one begins, a repair the session that ends one; a further fall within an "
-    "open rupture is no rupture of its own."
+    "Outcome scores are used where the session right before (by session number, never by row) was "
+    "judged and has an outcome score itself; the others are left out. Counted as everywhere in "
+    "this section: a rupture is the session in which one begins, a repair the session that ends "
+    "one; a further fall within an open rupture is no rupture of its own."
 )
 
 

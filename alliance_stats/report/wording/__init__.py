@@ -24,6 +24,11 @@ def labels(of: str) -> dict[str, str]:
     return dict(_read("labels")[of])
 
 
+def note_kinds() -> list[dict[str, Any]]:
+    """Return the kinds of notes that procedures give, in the order they are told."""
+    return list(_read("notes"))
+
+
 def table(
     key: str,
     frame: pd.DataFrame,
