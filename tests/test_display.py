@@ -134,3 +134,50 @@ def test_parts_of_factor_models_are_called_by_words():
 def test_a_number_too_small_to_be_seen_is_no_zero():
     rows = tidy_rows(["type_s", "nothing", "rounding"], [0.00002, 0.0, 2e-16])
     assert shown(rows)["Estimate"].tolist() == ["< 0.0001", "0", "0.0000"]
+
+
+def small_fit() -> al.MultilevelFit:
+    rng = np.random.default_rng(2)
+    client = np.repeat(np.arange(20), 5)
+    data = pd.DataFrame({"client_id": client, "session": np.tile(np.arange(5.0), 20)})
+    data["distress"] = rng.normal(0, 3, 20)[client] + rng.normal(0, 2, 100)
+    return al.fit_multilevel("distress ~ session + (1 | client_id)", data)
+
+
+def test_tables_beside_a_fit_show_themselves_and_stay_tables():
+    fit = small_fit()
+    shares = fit.icc()
+    share = f"{shares['icc'].iloc[0]:.3f}".lstrip("0")
+    assert str(shares).splitlines()[3].split()[0] == "Client"
+    assert share in str(shares)
+    assert "client_id" not in shares._repr_html_()
+    assert type(shares.round(2)) is pd.DataFrame
+    means = str(fit.marginal_means("session", at={"session": [1, 3]}))
+    assert means.startswith("Means by session")
+    assert "effect" not in means
+
+
+def test_only_what_cannot_exceed_one_loses_its_zero():
+    rows = tidy_rows("cor a b", 0.5, effect=["random"], group="g")
+    assert shown(rows)["Estimate"].tolist() == [".50"]
+    column = tidy_rows(["r", "r"], [0.5, 1.5], 0.1)  # a column of somebody's data
+    assert shown(column)["Estimate"].tolist() == ["0.50", "1.50"]
+    assert shown(column, quantities=True)["Estimate"].tolist() == [".50", "1.50"]
+
+
+def test_a_picture_and_left_cells_outlive_a_notebook_that_is_not_trusted():
+    html = al.StudyDesign(40, 6, 8, icc_client=0.45, icc_therapist=0.05).power(0.3, of="arm")
+    html = html._repr_html_()
+    assert 'src="data:image/svg+xml;base64,' in html
+    assert "<svg" not in html
+    assert 'gt_left" style="text-align:left"' in html
+
+
+def test_a_flow_shows_a_column_an_arm():
+    study = al.simulate_study(n_therapists=6, n_clients=30, seed=1)
+    stages = al.trial_flow(study)
+    lines = str(stages).splitlines()
+    assert lines[2].split() == ["alliance-focused", "standard"]
+    assert lines[3].split()[0] == "Allocated"
+    assert int(lines[3].split()[1]) == stages[0].clients
+    assert "<table" in stages._repr_html_()

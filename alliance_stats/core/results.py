@@ -91,6 +91,8 @@ class Result:
     """What the estimates are in, where the header is to say it."""
     _ratio: str = ""
     """What the exponential of a coefficient is (``OR``, ``HR``, ``RR``), where it is shown."""
+    _quantities: bool = False
+    """Whether its terms are names of quantities, none of columns of somebody's data."""
     _letter: str = ""
     """The letter of a statistic that is no t and no z, as ``χ²``."""
 
@@ -211,6 +213,7 @@ class Result:
             letter=self._letter,
             intervals=self.intervals,
             unit=unit or self._unit,
+            quantities=self._quantities,
         )
 
     @property

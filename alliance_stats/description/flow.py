@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ..core.display import columns as col
+from ..core.display import formatting as fmt
+from ..core.display.page import as_html, as_text
+from ..core.display.table import Table
 from ..study.select import KEYS, choose
 from ..study.splitting import each_group
 from ..study.times import OCCASION, along, time_of
@@ -45,6 +49,27 @@ class ArmStage(Stage):
     """A step on the way of the clients of one arm, `group`."""
 
     group: str = ""
+
+
+class Flow(list[Any]):
+    """The stages of a flow, which show themselves as a table: a column an arm, where there are."""
+
+    def _laid_out(self) -> tuple[str, list[Table]]:
+        frame = pd.DataFrame(self)
+        arm = frame["group"] if "group" in frame else pd.Series("Clients", frame.index)
+        wide = frame.assign(arm=arm).pivot_table("clients", "label", "arm", aggfunc="first")
+        rows = wide.reindex(frame["label"].unique()).rename_axis(None, axis=1).reset_index()
+        rows["label"] = rows["label"].map(lambda said: said[:1].upper() + said[1:])
+        columns = [col.text("label", ""), *(col.value(a, a, fmt.count) for a in rows.columns[1:])]
+        return "Flow of clients", [Table("flow", "", rows, tuple(columns), "")]
+
+    def __str__(self) -> str:
+        return as_text(*self._laid_out(), ())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return as_html(*self._laid_out(), ())
 
 
 def study_flow(
@@ -90,7 +115,7 @@ def study_flow(
     if "terminations" in tables:
         ended = _ids(tables["terminations"].dropna(subset=["reason"])) & came
         stages.append(Stage("ended", "a recorded end", frozenset(ended), "attended"))
-    return stages
+    return Flow(stages)
 
 
 def _rated_stages(own: pd.DataFrame, both: pd.DataFrame, rater: str) -> list[Stage]:

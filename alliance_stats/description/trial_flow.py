@@ -11,7 +11,7 @@ from ..core.people import CLIENT, same_ids
 from ..errors import AllianceStatsWarning, DesignError, listing, plural, warn
 from ..study.select import ScoreName
 from ..study.times import OCCASION, in_order, occasion_in_words
-from .flow import ArmStage, attended_sessions
+from .flow import ArmStage, Flow, attended_sessions
 from .sample import client_groups
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def trial_flow(
             ArmStage(key, label, own & people, "" if key == "allocated" else "allocated", str(name))
             for key, label, people in parts
         ]
-    return stages
+    return Flow(stages)
 
 
 def _known(study: Study, analysed: Iterable[Any]) -> frozenset[Any]:

@@ -55,6 +55,7 @@ def plot_forest(result: PooledEffects, ax: Axes | None = None) -> Axes:
     )
     below = [(0.0, "Pooled"), (-0.6, "New study")][: 2 if predicted else 1]
     ax.set_yticks([*y, *(at for at, _ in below)], [*rows["label"], *(name for _, name in below)])
+    ax.set_ylim(-1.2, len(rows) + 0.8)  # a twentieth of many rows would be much white
     ax.axvline(result.estimate, color=GREY, lw=0.8, ls=":", zorder=0)
     if METRICS[result.metric].name != "proportion":
         ax.axvline(0, color=GREY, lw=0.8, zorder=0)

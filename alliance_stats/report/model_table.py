@@ -12,7 +12,8 @@ import pandas as pd
 
 from ..core.arguments import shown
 from ..core.display import formatting as fmt
-from ..core.display.labels import inside, label_of
+from ..core.display.journal import in_words
+from ..core.display.labels import inside, label_of, random_label
 from ..core.display.page import as_html, as_latex, whole
 from ..core.display.rendering import to_html, to_text
 from ..core.display.table import Column, Table
@@ -169,10 +170,15 @@ def model_table(
             for term, said in fit.term_labels().items()
         }
     words = own | dict(labels or {})
-    fixed = {term: label_of(term, words) for part, term in keys if part == FIXED}
+    named = {(FIXED, term): label_of(term, words) for part, term in keys if part == FIXED}
+    for fit in fits:
+        named |= {
+            (RANDOM, random_term(name, group)): random_label(str(name), str(group), words)
+            for name, group in fit.tidy().query("effect == 'random'")[["term", "group"]].to_numpy()
+        }
 
     def term(row: pd.Series) -> str:
-        return fixed.get(row["term"], str(row["term"])) if row["part"] == FIXED else row["term"]
+        return named.get((row["part"], row["term"]), str(row["term"]))
 
     columns: tuple[Column, ...] = (Column("Term", term, align="left"),)
     for label in called:
@@ -212,17 +218,18 @@ def _terms(fit: Result) -> pd.DataFrame:
     random = tidy["effect"] == "random"
     part = random.map({True: RANDOM, False: FIXED})
     term = [
-        f"{_in_words(name)} ({group})" if is_random else str(name)
+        random_term(name, group) if is_random else str(name)
         for name, group, is_random in zip(tidy["term"], tidy["group"], random, strict=True)
     ]
     rows = tidy[list(VALUES)].set_axis(pd.MultiIndex.from_arrays([part, term]))
     return pd.concat([rows, _whole(fit)])
 
 
-def _in_words(term: str) -> str:
+def random_term(term: str, group: str) -> str:
+    """Return the name that a random effect's row has in the frame."""
     kind, _, rest = term.partition(" ")
     words = {"sd": "SD", "cor": "Correlation", "phi": "AR(1) correlation"}[kind]
-    return f"{words} {rest.replace(' ', ', ') if kind == 'cor' else rest}".strip()
+    return f"{words} {rest.replace(' ', ', ') if kind == 'cor' else rest}".strip() + f" ({group})"
 
 
 def _whole(fit: Result) -> pd.DataFrame:
@@ -232,7 +239,7 @@ def _whole(fit: Result) -> pd.DataFrame:
         explained = fit.r_squared().glance().iloc[0]
         glance |= {str(name): value for name, value in explained.items()}
     found = {
-        WHOLE_NAMES.get(name, f"Groups of {name.removeprefix('n_')}"): value
+        WHOLE_NAMES.get(name, f"Groups: {inside(in_words(name.removeprefix('n_')))}"): value
         for name, value in glance.items()
         if name in WHOLE_NAMES or (name.startswith("n_") and name != "n_parameters")
     }

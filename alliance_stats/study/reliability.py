@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..core.display.shown import shown
 from .select import ScoreName, choose, measures_named, scale_of
 from .splitting import each_group
 
@@ -96,7 +97,8 @@ def scale_reliability(
         wide = _first_forms(part, card, _is_reversed(study, str(name), str(rater)))
         scales = card.scales if asked.scale is None else {scale_of(card, asked.scale).name}
         rows += [_row(str(name), str(rater), card.scales[scale], wide) for scale in scales]
-    return pd.DataFrame(rows, columns=_COLUMNS)
+    found = pd.DataFrame(rows, columns=_COLUMNS)
+    return shown(found, "Cronbach's alpha, first complete forms", alpha="α", n_items="Items")
 
 
 def alpha_forms(study: Study, measure: str, rater: str, scale: str) -> pd.DataFrame:

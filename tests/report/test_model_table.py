@@ -43,7 +43,7 @@ def test_text_is_apa(fits):
     assert "−" in text
     cor = fits[1].varcomp["sdcor"].iloc[2]
     shown = f"{abs(cor):.2f}".lstrip("0")
-    assert any(shown in line for line in lines.values() if "Correlation" in line)
+    assert any(shown in line for line in lines.values() if "correlation" in line)
     assert f"{fits[1].nobs}" in text
     assert "Maximum likelihood; Satterthwaite's degrees of freedom." in text
 
@@ -69,9 +69,11 @@ def test_word_holds_every_row(fits, tmp_path):
     assert r"\toprule" in table.to_latex()
     document = Document(str(tmp_path / "models.docx"))
     cells = [row.cells[0].text.strip() for row in document.tables[0].rows]
-    raw = set(table.to_frame().query("part != 'Fixed effects'")["term"])
+    raw = set(table.to_frame().query("part == 'Model'")["term"])
     assert {"Intercept", "x"} <= set(cells)
     assert raw <= set(cells)
+    assert {"Client: SD of intercept", "Client: correlation of intercept and x"} <= set(cells)
+    assert not any("client_id" in cell for cell in cells)
     assert any("Table 3" in paragraph.text for paragraph in document.paragraphs)
 
 

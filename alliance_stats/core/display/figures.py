@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable
 from html import escape
@@ -87,7 +88,17 @@ def picture_of(result: Any, method: str) -> str:
             drawn = getattr(result, method)()
     except AllianceStatsError:  # there is nothing to draw, which the numbers show too
         return ""
-    return inline_svg(to_svg(figure_of(drawn)), f"p{id(result):x}", result.heading)
+    return as_image(to_svg(figure_of(drawn)), result.heading)
+
+
+def as_image(svg: bytes, alt: str) -> str:
+    """Return the SVG as an image that holds itself.
+
+    A notebook that somebody else ran is not trusted: JupyterLab takes drawings out of it, and
+    leaves their texts in a heap. Images it shows.
+    """
+    held = base64.b64encode(svg).decode("ascii")
+    return f'<img alt="{escape(alt, quote=True)}" src="data:image/svg+xml;base64,{held}">'
 
 
 def inline_svg(svg: bytes, key: str, alt: str) -> str:

@@ -7,6 +7,7 @@ and aligns with a plus. Nothing is rounded before it comes here.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,23 @@ def number(value: Any, digits: int = 2, *, bounded: bool = False) -> str:
     if bounded and text.startswith("0."):
         text = text[1:]
     return f"{MINUS}{text}" if negative else text
+
+
+_BOUNDED = re.compile(
+    r"(?:cor|phi|icc|kappa|alpha|auc|r|r2|share|correlation|reliability|cfi|tli|rmsea|srmr)"
+    r"(?![^\W_])|delta_cfi|.*_share\b"
+)
+
+
+def is_bounded(name: str) -> bool:
+    """Return whether a quantity's name says that it cannot exceed 1 in size.
+
+    Examples
+    --------
+    >>> is_bounded("cor Intercept session"), is_bounded("icc_above"), is_bounded("core")
+    (True, True, False)
+    """
+    return _BOUNDED.match(name) is not None
 
 
 def significant(value: float, digits: int = 4) -> float:

@@ -24,6 +24,8 @@ ROWS = 60
 INTERCEPT = "Intercept"
 MOST = 10_000
 """A ratio above is written as that: no data tell it."""
+NAMES = ("group", "term", "term1", "term2")
+"""Columns of any table that hold names of columns of the data."""
 NINETY = ("rmsea", "rmsea_scaled")
 """Quantities whose limits are at 90 % by convention, whatever the level of the others."""
 
@@ -38,6 +40,7 @@ def journal_table(
     letter: str = "",
     intervals: str = "",
     unit: str = "",
+    quantities: bool = False,
 ) -> Table:
     """Return a table of a result as it is read.
 
@@ -59,6 +62,8 @@ def journal_table(
         What the header of intervals says of them beside their level.
     unit
         What the estimates are in, for their header.
+    quantities
+        Whether terms are names of quantities, none of columns of somebody's data.
     """
     note = ""
     if len(frame) > ROWS:
@@ -67,7 +72,7 @@ def journal_table(
     if not {"term", "estimate"} <= set(rows.columns):
         return Table("table", title, rows, _any_columns(rows, labels, confidence), "", note)
     parts, names = _parts(rows, labels)
-    rows = rows.assign(part=parts, label=names)
+    rows = rows.assign(part=parts, label=names, bounded=_bounded(rows, quantities))
     order = {part: place for place, part in enumerate(_in_order(parts))}
     rows = rows.sort_values("part", key=lambda kept: kept.map(order), kind="stable")
     others = [name for name in _others(rows) if name not in ("part", "label")]
@@ -82,7 +87,8 @@ def journal_table(
 
 def _parts(rows: pd.DataFrame, labels: Mapping[str, str] | None) -> tuple[list[str], list[str]]:
     """Return for each row the heading it stands under, and what it is called there."""
-    fixed = rows["effect"].eq("fixed") if "effect" in rows else pd.Series(True, rows.index)
+    random = ["random", "ran_vals"]
+    fixed = ~rows["effect"].isin(random) if "effect" in rows else pd.Series(True, rows.index)
     terms = rows["term"].astype(str)
     group = rows["group"].fillna("").astype(str) if "group" in rows else pd.Series("", rows.index)
     # Where terms share a first word that is no term itself (as in an interaction it would be),
@@ -108,7 +114,7 @@ def _parts(rows: pd.DataFrame, labels: Mapping[str, str] | None) -> tuple[list[s
             part, name = label_of(whose, labels), label_of(term, labels)
         else:
             part = level_of(term) if levels and term not in given else ""
-            name = label_of(term, labels, level=not part)
+            name = label_of(term, labels, level=not part).replace(" - ", f" {fmt.MINUS} ")
         if not part and (kinds.eq("random").any() or (levels and terms.eq(INTERCEPT).any())):
             part = "Fixed effects"
         elif not part and (heads or levels or not fixed.all()):
@@ -138,7 +144,11 @@ def _numbers(
         kept = []  # a test of several at once: its statistic stands in its own column
     if "std_error" in there:
         kept.append(
-            col.cell("std_error", "SE", lambda row: _seen(row["std_error"], _digits(row, digits)))
+            col.cell(
+                "std_error",
+                "SE",
+                lambda row: _seen(row["std_error"], _digits(row, digits), bounded=row["bounded"]),
+            )
         )
     if "conf_low" in there or "conf_high" in there:
         kept.append(_interval(f"{100 * confidence:g}% CI{intervals}", digits))
@@ -183,7 +193,8 @@ def _digits(row: pd.Series, digits: int) -> int:
 
 def _interval(label: str, digits: int) -> Column:
     def write(row: pd.Series) -> str:
-        ends = fmt.interval(row.get("conf_low"), row.get("conf_high"), _digits(row, digits))
+        limits = row.get("conf_low"), row.get("conf_high")
+        ends = fmt.interval(*limits, _digits(row, digits), bounded=row["bounded"])
         return "" if ends == fmt.MISSING else ends
 
     return Column(label, write)
@@ -192,15 +203,21 @@ def _interval(label: str, digits: int) -> Column:
 def _estimate(row: pd.Series, there: list[str], digits: int) -> str:
     """Return the estimate; a dash where nothing of the row could be computed."""
     if not fmt.is_missing(value := row["estimate"]):
-        return _seen(value, _digits(row, digits))
+        return _seen(value, _digits(row, digits), bounded=row["bounded"])
     return fmt.MISSING if row[there].isna().all() else ""
 
 
-def _seen(value: Any, digits: int) -> str:
+def _bounded(rows: pd.DataFrame, quantities: bool) -> pd.Series:
+    """Return which rows hold what cannot exceed 1 in size."""
+    named = rows["term"].astype(str).map(fmt.is_bounded)
+    return named & (quantities or rows.get("effect", pd.Series("", rows.index)).eq("random"))
+
+
+def _seen(value: Any, digits: int, *, bounded: bool) -> str:
     """Return a number; one too small to be seen, and not nothing, as what it is below."""
-    text = fmt.number(value, digits)
+    text = fmt.number(value, digits, bounded=bounded)
     if value > 1e-12 and not text.strip("0."):
-        return f"< {10.0**-digits:.{digits}f}"
+        return f"< {fmt.number(10.0**-digits, digits, bounded=bounded)}"
     return text
 
 
@@ -228,12 +245,13 @@ def _size(log: float) -> str:
 
 def _others(rows: pd.DataFrame) -> list[str]:
     """Return the columns beyond the glossary that tell rows apart inside their groups."""
-    known = {"effect", "group", "term", "df_num", *SHOWN}
+    known = {"effect", "group", "term", "df_num", "bounded", *SHOWN}
     further = [name for name in rows.columns if name not in known]
     return [
         name
         for name in further
         if rows[name].notna().any()
+        and not rows[name].astype(str).eq(rows["term"]).all()
         and any(_differ(part.astype(str)) for _, part in rows.groupby("part")[name])
     ]
 
@@ -247,17 +265,19 @@ def _any_columns(
 ) -> tuple[Column, ...]:
     """Return columns of a table of any kind, each written by what it holds."""
     columns = []
+    bounded = "alpha" in frame  # whose limits they are
     for name in map(str, frame.columns):
         values = frame[name]
         stem = name.removesuffix("_low").removesuffix("_high")
         pair = stem != name and {f"{stem}_low", f"{stem}_high"} <= set(frame.columns)
-        if values.isna().all() or (pair and name.endswith("_high")):
+        if values.replace("", None).isna().all() or (pair and name.endswith("_high")):
             continue
         label = (labels or {}).get(name, heading_of(name))
         if name == "conf_low" and "conf_high" in frame:
             columns.append(
                 col.cell(name, f"{100 * confidence:g}% CI", lambda row: fmt.interval(
-                    row["conf_low"], row["conf_high"], 3 if abs(row["conf_low"]) < 1 else 2))
+                    row["conf_low"], row["conf_high"], 3 if abs(row["conf_low"]) < 1 else 2,
+                    bounded=bounded))
             )  # fmt: skip
         elif pair:
             level = 90 if stem in NINETY else 100 * confidence
@@ -266,15 +286,24 @@ def _any_columns(
             columns.append(Column(f"{label} {own}", partial(_limits, stem)))
         elif pd.api.types.is_bool_dtype(values):
             columns.append(col.value(name, label, lambda value: "yes" if value else "no"))
+        elif name in NAMES:
+            columns.append(col.value(name, label, lambda value: in_words(value, labels)))
         elif not pd.api.types.is_numeric_dtype(values):
             columns.append(col.text(name, label))
         elif name in ("p", "p_value") or name.startswith("p_") or name.endswith("_p"):
             of = name.removeprefix("p_").removesuffix("_p")
             rest = "" if of in ("p", "value") else f" ({heading_of(of)})"
             columns.append(col.value(name, f"p{rest}", fmt.p_value))
+        elif fmt.is_bounded(name) and not values.dropna().map(float.is_integer).all():
+            columns.append(col.value(name, label, partial(fmt.number, digits=3, bounded=True)))
         else:
             columns.append(col.value(name, label, written))
     return tuple(columns)
+
+
+def in_words(name: Any, labels: Mapping[str, str] | None = None) -> str:
+    """Return the name of a group or term in words; nothing where there is none."""
+    return label_of(str(name).removesuffix("_id"), labels)
 
 
 def _limits(stem: str, row: pd.Series) -> str:

@@ -33,7 +33,7 @@ _SHORT = {
     )
 }
 _SHORT |= {"brier": "Brier", "df": "df"}
-_SIGNS = {"llf": "log-likelihood", "tau2": "τ²", "I2": "I²", "chi2": "χ²"}
+_SIGNS = {"llf": "log-likelihood", "tau2": "τ²", "I2": "I²", "chi2": "χ²", "delta": "Δ"}
 """Signs of statistics, in headings alone: as a term such a name is a column of somebody's data."""
 _OF_ID = re.compile(r"_id(?![A-Za-z])")
 _LAG = re.compile(r"_lag(\d+)(?=_|$)")
@@ -107,7 +107,10 @@ def heading_of(column: str) -> str:
     >>> heading_of("I2"), heading_of("chi2_scaled"), label_of("I2"), heading_of("i2")
     ('I²', 'χ² scaled', 'I2', 'i2')
     """
-    return label_of("_".join(_SIGNS.get(word, word) for word in column.split("_")))
+    if column == "std_error":
+        return "SE"
+    signs = [_SIGNS.get(word, word) for word in re.split("[_ ]", column)]
+    return label_of("_".join(signs)).replace("Δ ", "Δ")
 
 
 def random_label(term: str, group: str, labels: Mapping[str, str] | None = None) -> str:

@@ -33,6 +33,9 @@ GRAVE = re.compile(
 _HYPHEN = re.compile(r"(?:(?<=^)|(?<=[\s\[])|(?<=\s\())-(?=\.?\d)", re.MULTILINE)
 """A hyphen that stands for a minus: at the start of a number, not in a range or an option."""
 
+_LEFT = re.compile(r'class="[^"]*\bgt_(?:left|group_heading)\b[^"]*"')
+"""Cells that stand left also where a notebook that is not trusted has lost its style sheet."""
+
 STYLE = (
     "<style>.alliance-result{color:inherit;font:inherit;max-width:64em;overflow-x:auto;"
     "container-type:inline-size}"
@@ -48,7 +51,7 @@ STYLE = (
     "padding-top:.5em}.alliance-result tbody tr:nth-child(even){background:none}"
     ".alliance-result p{margin:.3em 0;white-space:pre-wrap}.alliance-result ul{margin:.2em 0}"
     ".alliance-result .picture{background:#fff;display:inline-block;max-width:100%}"
-    ".alliance-result .picture svg{max-width:100%;height:auto}</style>"
+    ".alliance-result .picture img{max-width:100%;height:auto}</style>"
 )
 
 
@@ -136,7 +139,8 @@ def as_html(heading: str, blocks: Sequence[Block], notes: Sequence[str], picture
         items = "".join(f"<li>{escape(typeset(note))}</li>" for note in rest)
         named = "1 note" if len(rest) == 1 else f"{len(rest)} notes"
         parts.append(_folded(named, f"<ul>{items}</ul>"))
-    return f'<div class="alliance-result">{STYLE}{"".join(parts)}</div>'
+    markup = _LEFT.sub(r'\g<0> style="text-align:left"', "".join(parts))
+    return f'<div class="alliance-result">{STYLE}{markup}</div>'
 
 
 def _folded(name: str, markup: str) -> str:

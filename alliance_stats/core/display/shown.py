@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from .journal import journal_table
 from .page import as_html, as_text
 from .table import Table
 
@@ -17,7 +18,10 @@ class ShownTable(pd.DataFrame):
     """
 
     def _as_table(self) -> Table:
-        raise NotImplementedError
+        said = self.attrs
+        return journal_table(
+            pd.DataFrame(self), title=said.get("title", ""), labels=said.get("labels")
+        )
 
     def _laid_out(self) -> tuple[str, list[Table]]:
         table = self._as_table()
@@ -28,3 +32,10 @@ class ShownTable(pd.DataFrame):
 
     def _repr_html_(self) -> str:
         return as_html(*self._laid_out(), ())
+
+
+def shown(frame: pd.DataFrame, title: str, **labels: str) -> ShownTable:
+    """Return a table that shows itself under a title, with words for its columns and terms."""
+    made = ShownTable(frame)
+    made.attrs.update(title=title, labels=labels)
+    return made

@@ -84,6 +84,7 @@ class DropoutPrediction(Result):
     settings: dict[str, Any] = field(default_factory=dict)
     cohort: dict[str, str] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
+    _quantities = True
     title: str = "Prediction of dropout, tested on unseen therapists"
 
     picture = "plot"

@@ -58,6 +58,7 @@ class RatingGap(AboutDyads):
     n_dyads: int
     n_therapists: int
     messages: tuple[str, ...] = ()
+    _quantities = True
     title: str = "Rating gap, therapist minus client"
     raters: tuple[str, str] = RATERS
     unit: str = "dyads"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pandas as pd
 
+from ...core.display.shown import shown
 from ...core.results import Result
 from ...errors import DesignError
 from ...inference.distributions import chi2_upper
@@ -394,4 +395,6 @@ def compare_models(*fits: Fit) -> pd.DataFrame:
     steps = [compare(one, other) for one, other in pairwise(models)]
     table = pd.concat([steps[0].models, *(step.models.iloc[1:] for step in steps[1:])])
     tests = pd.concat([step.glance() for step in steps]).set_axis(range(1, len(models)))
-    return pd.concat([table.reset_index(drop=True), tests.reindex(range(len(models)))], axis=1)
+    rows = pd.concat([table.reset_index(drop=True), tests.reindex(range(len(models)))], axis=1)
+    return shown(rows, "Models, each tested against the one before", statistic="χ²",
+                 n_parameters="Parameters")  # fmt: skip

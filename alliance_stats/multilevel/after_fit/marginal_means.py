@@ -16,6 +16,7 @@ import pandas as pd
 
 from ...core.arguments import checked_choice, level_of
 from ...core.arguments import names as names_of
+from ...core.display.shown import shown
 from ...errors import ColumnError, DesignError, did_you_mean, listing
 from ...inference.multiplicity import ADJUST, Adjust, adjusted_p, half_widths
 from ...inference.rows import coefficient_rows
@@ -68,7 +69,8 @@ def marginal_means(
     error, df = _errors(fit, cluster)(L)
     found = coefficient_rows(grid.terms, estimate, error, df, group=grid.groups, confidence=level)
     found["effect"] = "mean"
-    return pd.concat([_emptied(found, grid.undetermined(grid.missing)), grid.shown], axis=1)
+    rows = pd.concat([_emptied(found, grid.undetermined(grid.missing)), grid.shown], axis=1)
+    return shown(rows, f"Means by {listing(names_of(factor, 'factor'))}")
 
 
 def contrasts(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ...core.display.shown import shown
 from ...errors import listing
 from ...inference.distributions import chi2_upper
 from ..checks import share_within
@@ -81,7 +82,10 @@ def omitted_slopes(fit: MultilevelFit) -> pd.DataFrame:
         step = np.sqrt(max(form[place] - mean[place], 0.0) / left) * size
         p_value = chi2_upper(float(statistic), float(df))
         rows.append((group, term, float(step), float(statistic), float(df), p_value))
-    return pd.DataFrame(rows, columns=columns)
+    return shown(
+        pd.DataFrame(rows, columns=columns), "Slopes that the model leaves out",
+        sd="SD of the slopes (rough)", statistic="χ²", p_value="p (one-sided)",
+    )  # fmt: skip
 
 
 def _left_by(information: Array, place: int, known: Sequence[int]) -> float:

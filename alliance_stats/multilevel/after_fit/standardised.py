@@ -16,6 +16,7 @@ import pandas as pd
 from ...core.arguments import share
 from ...core.display import formatting as fmt
 from ...core.display.labels import inside, label_of
+from ...core.display.shown import shown
 from ...errors import DesignError
 from ...inference.rows import tidy_rows
 from ..engine.batches import Array
@@ -76,7 +77,10 @@ def standardised(fit: MultilevelFit, *, confidence: float = 0.95) -> pd.DataFram
         ends = limits.loc[name] * size
         rows.append((name, fit.params[name] * size, *ends, level, spread, outcome[level]))
     columns = ["term", "estimate", "conf_low", "conf_high", "level", "sd_predictor", "sd_outcome"]
-    return tidy_rows(**pd.DataFrame(rows, columns=columns))
+    return shown(
+        tidy_rows(**pd.DataFrame(rows, columns=columns)), "Standardised coefficients",
+        level="Level", sd_predictor="SD of predictor", sd_outcome="SD of outcome",
+    )  # fmt: skip
 
 
 def has_sds(fit: MultilevelFit) -> bool:

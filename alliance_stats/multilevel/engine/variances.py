@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ...core.display.shown import ShownTable, shown
 from ...inference.rows import tidy_rows
 from .batches import Array
 from .deviance import Profile, factors
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..result import MultilevelFit
     from .design import Design
     from .optimise import Optimum
@@ -132,6 +135,13 @@ def icc(fit: MultilevelFit) -> pd.DataFrame:
     share = values / values.sum()
     nested = design.grouping.kind == "nested"
     above = np.append(np.cumsum(share[:-1][::-1])[::-1] if nested else share[:-1], np.nan)
-    return pd.DataFrame(
-        {"group": [*groups, RESIDUAL], "variance": values, "icc": share, "icc_above": above}
-    )
+    return shares_of_variance([*groups, RESIDUAL], values, above)
+
+
+def shares_of_variance(groups: Sequence[str], values: Array, above: Array) -> ShownTable:
+    """Return the variances of levels with their shares, as a table that shows itself."""
+    named = {"group": groups, "variance": values, "icc": values / values.sum(), "icc_above": above}
+    return shown(
+        pd.DataFrame(named), "Variance by level",
+        group="Level", variance="Variance", icc="ICC", icc_above="ICC with the levels above",
+    )  # fmt: skip

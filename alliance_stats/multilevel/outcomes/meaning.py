@@ -10,6 +10,7 @@ import pandas as pd
 from ...core.arguments import checked_choice, share
 from ...errors import DesignError
 from ..engine.batches import Array
+from ..engine.variances import shares_of_variance
 from ..formula.terms import INTERCEPT
 from . import profiling, rows
 
@@ -144,7 +145,7 @@ def icc(fit: OutcomeFit, scale: str = "latent") -> pd.DataFrame:
     part = values / values.sum()
     above = np.append(np.cumsum(part[:-1][::-1])[::-1], np.nan)
     groups = [*fit.n_groups, "Residual"]
-    return pd.DataFrame({"group": groups, "variance": values, "icc": part, "icc_above": above})
+    return shares_of_variance(groups, values, above)
 
 
 def _latent(fit: OutcomeFit, own: list[float], eta: float) -> Array:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ...core.display.labels import inside, label_of
 from ..plots import GREY, INK, PALE, REPAIR, RUPTURE
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ def _sort_key(text: str) -> tuple[int, float, str]:
 
 def plot_curve(result: Any, *, ax: Axes | None = None) -> Axes:
     """Draw the curve; with no `ax`, the choices stand beneath it on the same axis."""
+    from matplotlib.ticker import MaxNLocator
+
     curve = curve_data(result)
     options = choice_data(result, curve)
     lower = None
@@ -69,6 +72,7 @@ def plot_curve(result: Any, *, ax: Axes | None = None) -> Axes:
     if lower is not None:
         _draw_choices(lower, options, set(drawn["order"]))
     lowest = ax if lower is None else lower
+    lowest.xaxis.set_major_locator(MaxNLocator(integer=True))
     lowest.set_xlabel(f"Specifications in order of their estimate (n = {len(curve)})")
     return ax
 
@@ -137,7 +141,8 @@ def _draw_choices(ax: Axes, options: pd.DataFrame, drawn: set[int]) -> None:
         shown = [order for order in orders if order in drawn]
         ax.plot(shown, np.full(len(shown), place), "|", color=INK, markersize=5)
         words = choice.replace("_", " ")
-        labels.append(f"{words}: {option}" if choice != before else option)
+        said = inside(label_of(option)) if choice == "rule" else option
+        labels.append(f"{words}: {said}" if choice != before else said)
         y.append(place)
         before = choice
     ax.set_yticks(y, labels, fontsize=8)

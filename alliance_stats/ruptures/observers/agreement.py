@@ -65,6 +65,7 @@ class RuleAgreement(Result):
     results: Mapping[str, Ruptures] = field(repr=False)
     within: int = 1
     messages: tuple[str, ...] = ()
+    _quantities = True
     title: str = "Agreement of rupture rules"
 
     def matrix(self, column: str = "kappa") -> pd.DataFrame:

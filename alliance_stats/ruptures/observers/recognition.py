@@ -47,6 +47,7 @@ class ReportAgreement(Result):
     sessions: pd.DataFrame
     terms: pd.DataFrame
     messages: tuple[str, ...] = ()
+    _quantities = True
     title: str = "Ruptures reported by clients and by therapists"
 
     def tidy(self) -> pd.DataFrame:

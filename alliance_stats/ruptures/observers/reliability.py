@@ -45,6 +45,7 @@ class CoderReliability(Result):
 
     table: pd.DataFrame
     messages: tuple[str, ...] = ()
+    _quantities = True
     title: str = field(default="Reliability of coders")
 
     def tidy(self) -> pd.DataFrame:
