@@ -24,6 +24,7 @@ from ..core.yaml_reading import parse_yaml
 from ..errors import AllianceStatsError, listing
 from ..study.mapping.draft import MappingDraft
 from ..study.reading.kinds import KINDS
+from ..study.reading.workbooks import keeping_sheets
 
 DESCRIPTION = "study.yaml"
 LARGEST_FILE = 200 * 2**20
@@ -56,6 +57,7 @@ class Desk:
         self.broken: dict[str, str] = {}
         self.tables: dict[tuple[str, str], Any] = {}
         self.checked: Any = None
+        self.sheets: dict[Any, Any] = {}
         if folder is not None:
             self._copy_in(folder)
 
@@ -101,12 +103,13 @@ class Desk:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
         try:
-            self._read(name)
-            if before and before == self._columns_of(name):
-                self.doubts[name], self.why = said, reasons
-            elif not known:
-                self._take_out(name)
-                self._draft(name)
+            with keeping_sheets(self.sheets):
+                self._read(name)
+                if before and before == self._columns_of(name):
+                    self.doubts[name], self.why = said, reasons
+                elif not known:
+                    self._take_out(name)
+                    self._draft(name)
         except AllianceStatsError as error:
             self._forget(name)
             self._take_out(name)
@@ -118,6 +121,7 @@ class Desk:
         return {key[1]: list(one.columns) for key, one in self.tables.items() if key[0] == name}
 
     def _forget(self, name: str) -> None:
+        self.sheets.clear()
         self.broken.pop(name, None)
         self.doubts.pop(name, None)
         self.tables = {key: one for key, one in self.tables.items() if key[0] != name}
@@ -222,7 +226,8 @@ class Desk:
         """Return the report of what is wrong; made anew after each change."""
         with self.lock:
             if self.checked is None and self.mapping["sources"]:
-                self.checked = al.validate(self.study)
+                with keeping_sheets(self.sheets):
+                    self.checked = al.validate(self.study)
             return self.checked
 
     def table(self, file: str, sheet: str) -> Any:
@@ -232,11 +237,11 @@ class Desk:
         return self.tables[file, sheet]
 
     def words(self, file: str, sheet: str, column: str) -> list[str]:
-        """Return the different words in a column, as they are asked for in the page."""
+        """Return the different words in a column."""
         table = self.table(file, sheet)
         if column not in table:
             raise AllianceStatsError(f"'{file}' has no column '{column}'.")
-        return list(dict.fromkeys(str(one).strip() for one in table[column].dropna()))[:40]
+        return list(dict.fromkeys(str(one).strip() for one in table[column].dropna()))
 
     def columns(self, file: str, sheet: str) -> list[str]:
         """Return the columns of a file."""

@@ -214,9 +214,8 @@ class _Calls:
         row = asked.get("row", "1")
         if not row.isdecimal() or len(row) > 9:
             raise AllianceStatsError("The row of a sheet is a whole number.")
-        return self._json(
-            showing.picture(self.desk, asked.get("file", ""), asked.get("sheet", ""), int(row))
-        )
+        file, sheet, column = (asked.get(name, "") for name in ("file", "sheet", "column"))
+        return self._json(showing.picture(self.desk, file, sheet, int(row), column))
 
     async def put(self, request: Request) -> Response:
         from starlette.concurrency import run_in_threadpool

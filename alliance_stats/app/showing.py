@@ -10,6 +10,7 @@ from ..errors import AllianceStatsError
 from ..instruments import load_registry
 from ..study.mapping.vocabulary import OPEN_TABLES
 from ..study.origin import Problem
+from ..study.reading.workbooks import keeping_sheets
 from ..study.validating.problem_words import all_rows, place_in_words
 from ..study.validating.report import ValidationReport
 from ..study.validating.source_cells import records
@@ -20,6 +21,9 @@ MOST_PROBLEMS = 300
 SHEET_ROWS = 40
 ABOVE = 8
 """Rows shown above the one that is looked at."""
+SHEET_COLUMNS = 25
+"""Columns shown at once besides the first: hundreds would take a browser seconds to lay out."""
+MOST_WORDS = 40
 LONGEST_CELL = 60
 RATERS = ("client", "therapist", "observer")
 
@@ -56,12 +60,12 @@ def _has_answers(report: ValidationReport) -> bool:
 
 
 def _file(desk: Desk, file: str, sheet: str) -> dict[str, Any]:
-    """Return a file's columns; those of one measure stand together."""
+    """Return a file's columns; those of one entry of ``measures`` stand together."""
     table = desk.tables[file, sheet]
     labels = table.attrs.get("variable_labels") or {}
     groups: dict[Any, dict[str, Any]] = {}
     for name, use in uses(desk.mapping, file, sheet, desk.columns(file, sheet)).items():
-        key = (use.source, use.entry) if use.role == ITEMS else name
+        key = (use.source, use.entry) if use.role in (ITEMS, SCORE) else name
         if key in groups:
             groups[key]["names"].append(name)
             continue
@@ -78,7 +82,8 @@ def _file(desk: Desk, file: str, sheet: str) -> dict[str, Any]:
             entry = _entry(desk, use)
             group |= {part: str(entry.get(part, "")) for part in ("measure", "rater", "occasion")}
         if use.role == "reason":
-            group["words"] = _words(desk, file, sheet, name)
+            words = _words(desk, file, sheet, name)
+            group |= {"words": words[:MOST_WORDS], "more_words": max(0, len(words) - MOST_WORDS)}
     return {"file": file, "sheet": sheet, "rows": len(table), "groups": list(groups.values())}
 
 
@@ -132,8 +137,12 @@ def _problem(desk: Desk, problem: Problem) -> dict[str, Any]:
     return shown
 
 
-def picture(desk: Desk, file: str, sheet: str, row: int) -> dict[str, Any]:
-    """Return a file's cells around a row, as they stand in it, with the problems at them."""
+def picture(desk: Desk, file: str, sheet: str, row: int, column: str = "") -> dict[str, Any]:
+    """Return a file's cells around a row and column, as they stand in it, with their problems.
+
+    Of a wide file the first column is shown, which mostly says whose the row is, and those around
+    `column`; ``before`` and ``after`` name the columns around which the neighbouring parts are.
+    """
     with desk.lock:
         report = desk.check()
         sources = [] if report is None or file not in desk.files() else report.files
@@ -141,26 +150,40 @@ def picture(desk: Desk, file: str, sheet: str, row: int) -> dict[str, Any]:
         if report is None or source is None:
             raise AllianceStatsError(f"There is no file '{file}' on this page.")
         columns = list(source.columns)
+        at = columns.index(column) if column in columns else 0
+        start = max(1, min(at - SHEET_COLUMNS // 2, len(columns) - SHEET_COLUMNS))
+        seen = [0, *range(start, min(start + SHEET_COLUMNS, len(columns)))] if columns else []
+        beyond = start + SHEET_COLUMNS
         marks: dict[tuple[int, str], dict[str, str]] = {}
         for problem in reversed(report.problems):  # the gravest is written last
             if (problem.file, problem.sheet) == (source.file, source.sheet):
-                column = problem.column if problem.column in columns else ""
+                named = problem.column if problem.column in columns else ""
                 said = {"level": problem.level, "message": problem.message}
-                marks |= {(place, column): said for place in all_rows(problem) or (0,)}
+                marks |= {(place, named): said for place in all_rows(problem) or (0,)}
         first = max(1, row - ABOVE)
         # an SPSS file has the names of its columns before row 1
-        start = first - 1 + (source.kind in ("sav", "dta", "parquet"))
+        skipped = first - 1 + (source.kind in ("sav", "dta", "parquet"))
+        with keeping_sheets(desk.sheets):
+            lines = islice(records(desk.study, source), skipped, skipped + SHEET_ROWS)
+            found = [(number, list(values)) for number, values in lines]
         cells = [
-            {"row": number, "cells": [_cell(one) for one in values]}
-            for number, values in islice(records(desk.study, source), start, start + SHEET_ROWS)
+            {"row": number, "cells": [_cell(line[n]) if n < len(line) else "" for n in seen]}
+            for number, line in found
         ]
-    shown = {one["row"] for one in cells} | {0}
+    shown, held = {one["row"] for one in cells} | {0}, {columns[n] for n in seen} | {""}
     return {
         "file": file,
         "sheet": source.sheet,
-        "columns": columns,
+        "columns": [columns[n] for n in seen],
+        "of": len(columns),
+        "before": columns[max(1, start - SHEET_COLUMNS // 2 - 1)] if start > 1 else "",
+        "after": columns[min(beyond + SHEET_COLUMNS // 2, len(columns) - 1)]
+        if beyond < len(columns)
+        else "",
         "rows": cells,
-        "marks": [{"row": r, "column": c, **m} for (r, c), m in marks.items() if r in shown],
+        "marks": [
+            {"row": r, "column": c, **m} for (r, c), m in marks.items() if r in shown and c in held
+        ],
         "first": first,
         "more": len(cells) == SHEET_ROWS,
     }

@@ -10,6 +10,7 @@ import alliance_stats as al
 from alliance_stats.app import columns, showing
 from alliance_stats.app.desk import Desk
 from alliance_stats.study.mapping.vocabulary import enum_of
+from alliance_stats.study.reading import workbooks
 
 ENDS, WAI = ("Therapieende.xlsx", ""), ("WAI_Daten.sav", "")
 
@@ -107,6 +108,57 @@ def test_a_picture_of_the_sheet_marks_the_cell(laid):
     assert (mark["row"], mark["column"], mark["level"]) == (5, "WAI_P_S1_4", "error")
     row = next(one for one in shown["rows"] if one["row"] == 5)
     assert row["cells"][shown["columns"].index("WAI_P_S1_4")] == "7"
+
+
+def test_of_a_wide_sheet_the_columns_around_the_problem_are_shown(desk):
+    names = ["pid", *(f"phq9_s{s}_{i}" for s in range(1, 11) for i in range(1, 10))]
+    lines = [",".join(names), "a," + ",".join(["1"] * 89 + ["7"])]
+    lines += [f"{n}" + ",1,2" * 45 for n in range(40)]
+    desk.add("w.csv", "\n".join(lines).encode())
+    shown = showing.picture(desk, "w.csv", "", 2, "phq9_s10_9")
+    assert shown["columns"] == ["pid", *names[-showing.SHEET_COLUMNS :]]
+    assert (shown["of"], shown["after"], shown["rows"][1]["cells"][-1]) == (91, "", "7")
+    assert [(one["row"], one["column"]) for one in shown["marks"]] == [(2, "phq9_s10_9")]
+    seen = {*shown["columns"]}
+    while shown["before"]:
+        shown = showing.picture(desk, "w.csv", "", 2, shown["before"])
+        assert len(shown["columns"]) == showing.SHEET_COLUMNS + 1
+        seen |= {*shown["columns"]}
+    assert seen == {*names}
+
+
+def test_scores_of_one_pattern_are_one_line_and_change_together(desk):
+    names = [f"oq45_t{n}_total" for n in range(1, 31)]
+    desk.add("w.csv", f"pid,{','.join(names)}\na{',40' * 30}\nb{',50' * 30}\n".encode())
+    group = groups(desk, "w.csv")[names[0]]
+    assert (group["names"], group["role"]) == (names, "score")
+    columns.choose_measure(
+        desk.mapping, group["source"], group["entry"], measure="core-om", rater="client"
+    )
+    assert groups(desk, "w.csv")[names[0]]["measure"] == "core-om"
+
+
+def test_words_beyond_those_shown_are_counted(desk):
+    lines = "\n".join(f"{n},word {n:03}" for n in range(showing.MOST_WORDS + 7))
+    desk.add("e.csv", f"pid,reason\n{lines}\n".encode())
+    choose_role(desk, ("e.csv", ""), "reason", "reason")
+    group = groups(desk, "e.csv")["reason"]
+    assert (len(group["words"]), group["more_words"]) == (showing.MOST_WORDS, 7)
+
+
+def test_a_sheet_is_unpacked_once_until_it_changes(desk, messy, monkeypatch):
+    unpacked = []
+    of = workbooks._rows_of
+    monkeypatch.setattr(workbooks, "_rows_of", lambda s, p: unpacked.append(p.name) or of(s, p))
+    content = (messy / ENDS[0]).read_bytes()
+    desk.add(ENDS[0], content)
+    first = showing.view(desk)
+    showing.picture(desk, *ENDS, 1)
+    desk.set_name("Another")
+    assert showing.view(desk)["files"] == first["files"]
+    assert unpacked == [ENDS[0]]
+    desk.add(ENDS[0], content)
+    assert unpacked == [ENDS[0]] * 2
 
 
 def test_text_of_ones_own_is_taken_or_refused_and_kept(laid):

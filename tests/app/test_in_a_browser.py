@@ -36,6 +36,31 @@ def test_from_messy_files_to_the_report(served, messy, tab, monkeypatch):
     assert page.is_hidden("#error")
 
 
+def test_of_a_file_of_600_columns_the_page_lays_out_what_can_be_looked_at(served, tmp_path, tab):
+    names = [
+        "pid",
+        *(f"phq9_s1_{i}" for i in range(1, 10)),
+        *(f"x{'y' * (n % 9)}{n}z" for n in range(590)),
+    ]
+    path = tmp_path / "w.csv"
+    path.write_text(f"{','.join(names)}\na,7{',1' * 598}\n" + f"b{',1,2' * 299},1\n" * 40)
+    page = tab(viewport={"width": 1200, "height": 900})
+    page.goto(f"http://127.0.0.1:{served}/?token={TOKEN}")
+    page.set_input_files("#pick", str(path))
+    page.wait_for_selector("#sheet td.error.here")
+    assert page.inner_text("#sheetname") == "w.csv: 26 of 600 columns"
+    assert page.locator("#columns tbody tr").count() == 60
+    assert "532 more are not shown." in page.inner_text("#columns")
+    page.click("text=Show 60 more")
+    assert page.locator("#columns tbody tr").count() == 120
+    page.fill("[aria-label='Find a column of w.csv']", "587Z")
+    page.keyboard.press("Enter")
+    assert page.locator("#columns tbody tr").count() == 1
+    page.click("#after")
+    page.wait_for_selector("#sheet th:text-is('xyyy30z')")
+    assert page.evaluate("document.querySelectorAll('*').length") < 3000
+
+
 def test_a_narrow_dark_window_is_wide_enough(served, messy, tab):
     page = tab(viewport={"width": 360, "height": 700}, color_scheme="dark")
     page.goto(f"http://127.0.0.1:{served}/?token={TOKEN}")

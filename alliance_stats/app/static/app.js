@@ -78,7 +78,8 @@
     const again = () => choose({ kind: "measure", source: group.source, entry: group.entry, measure: measure.value, rater: rater.value });
     measure.addEventListener("change", again);
     rater.addEventListener("change", again);
-    return [make("span", {}, group.names.length > 1 ? "Answers to " : "Answer to "), measure, rater];
+    const what = group.role === "score" ? "Total scores of " : group.names.length > 1 ? "Answers to " : "Answer to ";
+    return [make("span", {}, what), measure, rater];
   }
 
   function scoreChoice(file, group, fresh) {
@@ -100,6 +101,7 @@
       select.addEventListener("change", () => choose({ kind: "words", file: file.file, sheet: file.sheet, words: { [one.word]: select.value } }));
       box.append(make("span", {}, `“${one.word}” means`), select);
     }
+    if (group.more_words) box.append(make("span", {}, `and ${group.more_words} more words: are these reasons?`));
     return box;
   }
 
@@ -119,20 +121,41 @@
     return cell;
   }
 
+  // Of many columns those that were understood come first: thousands of choices help nobody.
+  const MOST = 60, seen = new Map();
+  function seenOf(file) {
+    const view = seen.get(file.file + "\n" + file.sheet) || { most: MOST, word: "" };
+    const order = [...file.groups.filter((one) => one.role), ...file.groups.filter((one) => !one.role)];
+    const word = view.word.toLowerCase();
+    const found = new Set(word ? order.filter((one) => one.names.some((name) => name.toLowerCase().includes(word))).slice(0, MOST) : order.slice(0, view.most));
+    return { view, found };
+  }
+
+  function further(file, { view, found }) {
+    const left = file.groups.length - found.size;
+    if (file.groups.length <= MOST) return null;
+    const again = (change) => { seen.set(file.file + "\n" + file.sheet, { ...view, ...change }); showColumns(); };
+    const text = !view.word ? `${left} more are not shown.` : `${found.size} with “${view.word}” shown, ${left} not.`;
+    const seek = make("input", { type: "search", value: view.word, placeholder: "part of a name", "aria-label": "Find a column of " + file.file, onchange: () => again({ word: seek.value.trim() }) });
+    const next = make("button", { type: "button", onclick: () => again({ most: view.most + MOST }) }, `Show ${Math.min(MOST, left)} more`);
+    return make("p", { className: "steps" }, make("span", {}, left ? text : "All columns are shown."), left && !view.word ? next : null, make("label", {}, "Find a column ", seek));
+  }
+
   function showColumns() {
     const parts = [];
     for (const file of state.files) {
-      const body = make("tbody");
+      const body = make("tbody"), some = seenOf(file);
       for (const group of file.groups) {
+        if (!some.found.has(group)) continue;
         const many = group.names.length > 3;
         const name = many ? `${group.names[0]} … ${group.names[group.names.length - 1]} (${group.names.length})` : group.names.join(", ");
         const open = !group.role || (group.words || []).some((one) => !one.meaning);
-        const cell = group.role === "items" ? make("td", {}, ...itemsChoice(group)) : roleChoice(file, group);
+        const cell = group.role === "items" || group.names.length > 1 ? make("td", {}, ...itemsChoice(group)) : roleChoice(file, group);
         const why = group.words && open ? "Say what each word means." : group.why;
         body.append(make("tr", { className: open ? "open" : "" }, make("td", {}, name, group.label && !many ? make("small", {}, group.label) : null), make("td", {}, group.examples), cell, make("td", {}, why)));
       }
       const head = make("thead", {}, make("tr", {}, ...["Column", "For example", "What it holds", "Why"].map((text) => make("th", { scope: "col" }, text))));
-      parts.push(make("h3", {}, file.file + (file.sheet ? ", sheet " + file.sheet : "")), make("table", {}, head, body));
+      parts.push(make("h3", {}, file.file + (file.sheet ? ", sheet " + file.sheet : "")), make("table", {}, head, body), further(file, some) || "");
     }
     $("columns").replaceChildren(...parts);
     $("doubts").replaceChildren(...state.doubts.map((text) => make("li", {}, "Check: " + text)));
@@ -162,12 +185,12 @@
     if (first >= 0) showSheet(first, true);
   }
 
-  async function showSheet(at, quiet, row) {
+  async function showSheet(at, quiet, row, column) {
     const problem = state.problems[at];
     if (!problem.file) return;
     try {
-      const sheet = await ask("GET", "/sheet?" + new URLSearchParams({ file: problem.file, sheet: problem.sheet, row: String(row || problem.row || 1) }));
-      shown = { at, first: sheet.first };
+      const sheet = await ask("GET", "/sheet?" + new URLSearchParams({ file: problem.file, sheet: problem.sheet, row: String(row || problem.row || 1), column: column || problem.column || "" }));
+      shown = { at, first: sheet.first, row, column, before: sheet.before, after: sheet.after };
       const marks = new Map(sheet.marks.map((one) => [one.row + "\n" + one.column, one]));
       const head = make("tr", {}, make("th", {}, ""), ...sheet.columns.map((name) => {
         const mark = marks.get("0\n" + name);
@@ -182,7 +205,9 @@
         }));
       });
       $("sheet").replaceChildren(make("table", {}, make("thead", {}, head), make("tbody", {}, ...body)));
-      $("sheetname").textContent = sheet.file + (sheet.sheet ? ", sheet " + sheet.sheet : "");
+      const left = sheet.of - sheet.columns.length;
+      $("sheetname").textContent = sheet.file + (sheet.sheet ? ", sheet " + sheet.sheet : "") + (left ? `: ${sheet.columns.length} of ${sheet.of} columns` : "");
+      ["before", "after"].forEach((id) => { $(id).hidden = !left; $(id).disabled = !sheet[id]; });
       $("sheetbox").hidden = false;
       $("split").classList.remove("alone");
       $("up").disabled = sheet.first <= 1;
@@ -258,8 +283,9 @@
   $("drop").addEventListener("keydown", (event) => { if (["Enter", " "].includes(event.key)) { event.preventDefault(); $("pick").click(); } });
   $("name").addEventListener("change", () => choose({ kind: "name", name: $("name").value }));
   $("settext").addEventListener("click", () => choose({ kind: "text", text: $("yaml").value }));
-  $("up").addEventListener("click", () => showSheet(shown.at, false, Math.max(1, shown.first - 24)));
-  $("down").addEventListener("click", () => showSheet(shown.at, false, shown.first + 40));
+  $("up").addEventListener("click", () => showSheet(shown.at, false, Math.max(1, shown.first - 24), shown.column));
+  $("down").addEventListener("click", () => showSheet(shown.at, false, shown.first + 40, shown.column));
+  ["before", "after"].forEach((id) => $(id).addEventListener("click", () => showSheet(shown.at, false, shown.row, shown[id])));
   $("report").addEventListener("click", () => begin("report"));
   $("explorer").addEventListener("click", () => begin("explorer"));
   $("save").addEventListener("click", async () => {

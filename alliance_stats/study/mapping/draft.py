@@ -21,6 +21,7 @@ _HEAD = (
 
 MOST_NAMES = 12
 """So many columns that nobody knows are named; the rest is counted."""
+LONGEST_NAME = 80
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +98,7 @@ class MappingDraft(Mapping[str, Any]):
             + table.rename(columns={"taken_for": "taken for"})
             .to_html(index=False, border=0, justify="left")
             .replace("<td>", '<td style="text-align: left">')  # Jupyter sets words to the right
+            .replace("<th>", '<th style="text-align: left">')
             for name, table in self.tables().items()
             if len(table)
         ]
@@ -164,4 +166,5 @@ _Dumper.add_representer(list, _represent_list)
 
 def one_line(text: str) -> str:
     """Return a name without line ends, not longer than a line bears."""
-    return " ".join(str(text).split())[:80]
+    text = " ".join(str(text).split())
+    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 3]}..."

@@ -7,6 +7,7 @@ import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +79,35 @@ def workbook(path: Path, *, formulas: bool = False) -> Iterator[Any]:
         raise damaged(path) from None
 
 
+_kept: ContextVar[dict[Any, list[list[Any]]] | None] = ContextVar("kept", default=None)
+
+
+@contextmanager
+def keeping_sheets(kept: dict[Any, list[list[Any]]]) -> Iterator[None]:
+    """Unpack each sheet once: what is read stays in `kept`, until its file changes.
+
+    A sheet of 50,000 rows takes ten seconds, and a page reads it again at each choice.
+    """
+    token = _kept.set(kept)
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+
+
 def rows_of(sheet: Any, path: Path) -> list[list[Any]]:
     """Return the stored cells of a sheet, each row up to its last cell that holds something."""
+    kept = _kept.get()
+    if kept is None:
+        return _rows_of(sheet, path)
+    state = path.stat()
+    key = (path, state.st_size, state.st_mtime_ns, sheet.title, sheet.parent.data_only)
+    if key not in kept:
+        kept[key] = _rows_of(sheet, path)
+    return [list(row) for row in kept[key]]  # merged cells are filled in the rows themselves
+
+
+def _rows_of(sheet: Any, path: Path) -> list[list[Any]]:
     _check_order(sheet, path)
     sheet.reset_dimensions()  # what a file says of its size need not be true
     rows: list[list[Any]] = []
