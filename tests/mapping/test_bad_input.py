@@ -201,3 +201,42 @@ def test_rows_an_occasion_without_a_score_are_no_clients_listed_twice(tmp_path):
     assert missing[5].startswith("No column of scores was recognised: 'when' says")
     assert not [rule for _, rule, *_ in others if rule == "duplicate_key"]
     assert told(tmp_path, source, a="id,when,arm\na,pre,KVT\nb,pre,TAU\n")[0][0] == "info"
+
+
+def test_a_word_for_missing_in_place_of_an_id_is_told_by_that_word(tmp_path):
+    source = f"- {{file: a.csv, client_id: id, therapist_id: who, occasion: when, {PHQ}}}"
+    rows = "id,who,when,phq\nNA,t1,pre,5\nb,NA,pre,6\nc,t1,pre,6\n"
+    client, _, therapist = told(tmp_path, source, a=rows)
+    assert client[:5] == ("error", "missing_value", "a.csv", 2, "id")
+    assert "has 'NA' for an id, which is read as missing; the row is left out." in client[5]
+    assert therapist[:5] == ("info", "missing_words", "a.csv", 3, "who")
+    empty = told(tmp_path, source, a=rows.replace("c,t1", ",t1"))
+    assert "The cell for client is empty" in empty[0][5]  # which cell holds the word is not known
+    assert told(tmp_path, source.replace(PHQ, f"missing_words: ['-'], {PHQ}"), a=rows) == []
+
+
+def test_a_word_that_is_no_answer_is_held_against_the_answers(tmp_path):
+    words = 'items: "p{item}", answers: {Never: 0, Often: 3}'
+    source = f"- {{file: a.csv, client_id: id, occasion: when, {PHQ.replace('score: phq', words)}}}"
+    names = ",".join(f"p{item}" for item in range(1, 10))
+    told(tmp_path, source, a=f"id,when,{names}\na,pre{',Never' * 8},Oftn\n")
+    (problem,) = al.validate(tmp_path).problems
+    assert (problem.column, problem.value) == ("p9", "Oftn")
+    assert problem.hint.endswith("under answers: in study.yaml, which has Never, Often.")
+
+
+@pytest.mark.parametrize(("given", "advised"), [("48", True), ("8", False), ("61", False)])
+def test_sums_for_means_are_advised_where_they_would_fit(tmp_path, given, advised):
+    form = PHQ.replace("phq-9", "wai-sr").replace("phq}", "wai}")
+    source = f"- {{file: a.csv, client_id: id, session: n, {form}}}"
+    told(tmp_path, source, a=f"id,n,wai\na,1,{given}\nb,1,{given}\n")
+    hint = al.validate(tmp_path).problems[0].hint
+    assert ("write scored: sum at the measure" in hint) == advised
+
+
+def test_a_converted_total_out_of_range_is_told_in_few_digits_and_as_it_stands(tmp_path):
+    form = PHQ.replace("phq-9", "wai-sr").replace("score: phq", "score: wai, scored: sum")
+    source = f"- {{file: a.csv, client_id: id, session: n, {form}}}"
+    found, _ = told(tmp_path, source, a="id,n,wai\na,1,4\nb,1,48\n")
+    assert "The score 0.3333 is outside" in found[5]
+    assert found[5].endswith("In the file it is '4'.")

@@ -272,6 +272,7 @@ def test_the_draft_shows_itself_as_two_tables():
     html = draft._repr_html_()
     assert html.index("Placed") < html.index("wai1 ... wai12") < html.index("Not placed")
     assert "<td>" not in html  # where Jupyter sets words to the right
+    assert "<th>" not in html
     assert "<script>" not in al.suggest_mapping(frame.assign(**{"<script>": 1}))._repr_html_()
 
 

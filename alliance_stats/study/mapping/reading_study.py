@@ -22,7 +22,7 @@ from .sessions_of import read_open_source
 from .source import Source
 from .spec import SourceSpec
 from .tables_of import table_part
-from .who import note_ids
+from .who import OWN_WORDS, note_ids
 
 DESCRIPTIONS = ("study.yaml", "study.yml", "datapackage.json")
 
@@ -267,11 +267,7 @@ def _note_reading(spec: SourceSpec, loaded: Loaded, raw: RawStudy, gathered: Gat
         if word.casefold() in WRITTEN_MISSING
     ]
     if written and spec.missing_words is None:
-        hint = (
-            "If such a word is a value of its own, say in study.yaml which words mean that nothing "
-            "was given: missing_words: [NA]."
-        )
-        told.append(("missing_words", f"Read as missing: {listing(written)}.", hint))
+        told.append(("missing_words", f"Read as missing: {listing(written)}.", OWN_WORDS))
     if loaded.notes["encoding_guessed"]:
         sentence = f"The file is not UTF-8 and was read as {loaded.notes['encoding']}."
         hint = "If names look wrong, give encoding: in study.yaml, or save the file as UTF-8."

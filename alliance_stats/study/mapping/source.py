@@ -29,7 +29,7 @@ from .values import (
     without_codes,
 )
 from .vocabulary import DAYS, KEYS, OCCASIONS, columns_for, enum_of, fields_of, type_of
-from .who import leave_out_sums, settle_ids
+from .who import leave_out_sums, settle_ids, words_for_ids
 
 ROW = "{row}"
 """In place of a column of clients: a row is a client, its id the row's number in the file."""
@@ -50,6 +50,7 @@ class Source:
         self.user_missing = loaded.notes.get("user_missing", {})
         self.titles = loaded.notes.get("variable_labels", {})
         self.repeated = loaded.notes.get("duplicate_columns", {})
+        self.words_for_ids = words_for_ids(spec.columns.values(), loaded)
         self.notes = Notes(self.file, self.rows, gathered.problems)
         self.constants = dict(spec.constants)
         self.own_of_clients: list[str] = []  # further columns that only rows on clients hold

@@ -6,7 +6,7 @@ second treatment of client ``a`` has the id ``a_e2``, and ``clients`` says whose
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,11 +15,16 @@ import pandas as pd
 
 from ...errors import listing, plural
 from ..origin import Problem, SourceFile
+from ..reading import Loaded
 from .names import WORDS, folded
 from .values import as_word, ids, text_index, trimmed
 from .vocabulary import IDS
 
 PEOPLE = ("client_id", "therapist_id")
+OWN_WORDS = (
+    "If such a word is a value of its own, say in study.yaml which words mean that nothing was "
+    "given, without it, as in missing_words: [n/a]."
+)
 COURSE = ("person_id", "episode")
 """Columns of ``clients`` where treatments are counted: whose course it is, and which."""
 
@@ -139,10 +144,44 @@ def leave_out_sums(source: Any) -> None:
 
 def settle_ids(source: Any) -> None:
     """Trim the ids of a source, put its prefix before them, and count treatments in them."""
+    _tell_words(source)
     _trim(source)
     _prefix(source)
     if source.spec.episode is not None and source.has("client_id"):
         _count_treatments(source)
+
+
+def words_for_ids(columns: Iterable[str], loaded: Loaded) -> dict[str, list[str]]:
+    """Return column → words that mean missing, where no cell of it is simply empty."""
+    found = loaded.notes.get("missing_words", {})
+    return {
+        column: list(found[column])
+        for column in columns
+        if column in found and sum(found[column].values()) == loaded.frame[column].isna().sum()
+    }
+
+
+def _tell_words(source: Any) -> None:
+    """Tell of ids that are words for a missing value: the cells look filled in."""
+    for name in PEOPLE:
+        column = source.columns.get(name, "")
+        words = source.words_for_ids.get(column)
+        at = np.flatnonzero(source.frame[column].isna()) if words else ()
+        if not len(at):
+            continue
+        client = name == "client_id"
+        rows = plural(len(at), "row")
+        source.notes.add(
+            "missing_value" if client else "missing_words",
+            f"{rows} of column '{column}' {'has' if len(at) == 1 else 'have'} "
+            f"{listing(map(repr, words))} for an id, which is read as missing"
+            + (f"; the {'row is' if len(at) == 1 else 'rows are'} left out." if client else "."),
+            hint=OWN_WORDS,
+            level="error" if client else "info",
+            table=f"{name.removesuffix('_id')}s",
+            column=column,
+            at=at,
+        )
 
 
 def _columns_of(source: Any, name: str) -> list[str]:

@@ -274,8 +274,8 @@ def _numbers_of(source: Source, block: Block, position: int) -> np.ndarray:
         rule="not_a_number",
         table="ratings" if block.is_items else "scores",
         column=column,
-        expected="a number",
-        hint=_hint_of_words(series, values, bad),
+        expected="an answer that study.yaml knows" if block.spec.answers else "a number",
+        hint=_hint_of_words(block.spec, series, values, bad),
         consequence="It is read as missing.",
     )
     if codes and cleaned is not series:
@@ -283,8 +283,15 @@ def _numbers_of(source: Source, block: Block, position: int) -> np.ndarray:
     return values
 
 
-def _hint_of_words(series: pd.Series, values: np.ndarray, bad: np.ndarray) -> str:
+def _hint_of_words(
+    spec: MeasureSpec, series: pd.Series, values: np.ndarray, bad: np.ndarray
+) -> str:
     """Return what to do about cells that are no numbers: answers in words are no missing ones."""
+    if spec.answers and not isinstance(spec.answers, str):
+        return (
+            "Correct it in the file, or say what it stands for under answers: in study.yaml, which "
+            f"has {listing(map(str, spec.answers), 12)}."
+        )
     if 2 * len(bad) > np.count_nonzero(~np.isnan(values)) + len(bad):
         word = as_word(series.iloc[bad[0]])[:40]
         return (

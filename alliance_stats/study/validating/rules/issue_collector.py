@@ -177,7 +177,8 @@ def _problem(
     value: Any,
 ) -> Problem:
     source, column = layout.source, _column(finding, layout)
-    message = finding.message.replace("{value}", shown(value))
+    text = shown(value)
+    stands = None
     if (
         layout.written is not None
         and row is not None
@@ -185,8 +186,13 @@ def _problem(
         and finding.values is None
     ):
         stands = layout.written.at(row, column)
-        if stands is not None and shown(stands) != shown(value):
-            message, value = f"{message} In the file it is '{shown(stands)}'.", stands
+        if stands is not None and shown(stands) != text:
+            text = f"{value:.4g}" if isinstance(value, float) else text
+        else:
+            stands = None
+    message = finding.message.replace("{value}", text)
+    if stands is not None:
+        message, value = f"{message} In the file it is '{shown(stands)}'.", stands
     whole = finding.together or finding.topic == "column"  # rows of more than one time
     return Problem(
         level=finding.level or level,

@@ -222,7 +222,7 @@ def score_out_of_range(view: StudyView) -> Iterator[Finding]:
                 (card.name, *card.aliases)
             )
             slips = len(rows) <= max(1, SLIPS * int(names.sum()))
-            finding = _score_outside(table, card, scale, rows)
+            finding = _score_outside(table, card, scale, rows, view.numbers(table, "score")[rows])
             yield replace(finding, level="warning") if slips else finding
 
 
@@ -242,7 +242,19 @@ def _score_groups(view: StudyView, table: str) -> Iterator[tuple[Any, str, np.nd
                     yield card, str(name), rows
 
 
-def _score_outside(table: str, card: Any, scale: str, rows: np.ndarray) -> Finding:
+def _made_otherwise(card: Any, scale: str, scores: np.ndarray) -> str:
+    """Return in what other way scores may be made, and where to say it."""
+    low, high = card.scale_range(scale)
+    items, method = card.scales[scale].n_expected, card.scales[scale].method
+    other = {"mean": ("sum", 1 / items), "sum": ("mean", items)}.get(method) if items else None
+    if other and np.all((scores * other[1] >= low) & (scores * other[1] <= high)):
+        return f"{other[0]}s, which they may be, write scored: {other[0]} at the measure"
+    return "made in another way, say so in a card of your own"
+
+
+def _score_outside(
+    table: str, card: Any, scale: str, rows: np.ndarray, scores: np.ndarray
+) -> Finding:
     low, high = card.scale_range(scale)
     return Finding(
         table,
@@ -253,7 +265,7 @@ def _score_outside(table: str, card: Any, scale: str, rows: np.ndarray) -> Findi
         many=f"{{n}} scores are outside the range of '{card.name}' ({scale}), {low:g} to "
         f"{high:g}: {{values}}; they are left out.",
         hint="Correct the score, or name it under missing: in study.yaml; if the file's scores are "
-        "made in another way (a sum for a mean), say so in a card of your own.",
+        f"{_made_otherwise(card, scale, scores)}.",
         topic=card.name,
         set_aside=True,
     )
