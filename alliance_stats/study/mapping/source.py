@@ -16,13 +16,12 @@ from .gathering import Gathered, Part
 from .noting import Notes
 from .patterns import Match, PatternError, Slot, parse_pattern, when_of
 from .spec import SourceSpec
+from .taking import episodes_of, take_where
 from .values import (
     as_word,
     categories_of,
-    codes_of,
     dates,
     ids,
-    is_one_of,
     numbers,
     recoded,
     whole_numbers,
@@ -57,9 +56,9 @@ class Source:
         self.told: set[Any] = set(spec.told)  # our columns whose lack has been told
         self.spread: dict[str, dict[Slot, str]] = {}
         """Ours whose columns have the session or occasion in their names: slot → column."""
-        self._take_where()
+        take_where(self)
         leave_out_sums(self)
-        self.episode = self._episodes()
+        self.episode = episodes_of(self)
         self.written = Written(self.rows, {})
         self.columns = self._resolve()
         self.used: set[str] = {*self.columns.values(), *spec.where}
@@ -68,63 +67,11 @@ class Source:
         self._recode()
         settle_ids(self)
 
-    def _take_where(self) -> None:
-        """Keep the rows that ``where:`` takes; say so where it takes none."""
-        taken = np.ones(len(self.frame), dtype=bool)
-        for column, wanted in self.spec.where.items():
-            if column not in self.frame.columns:
-                self.absent(column, "which 'where' in study.yaml names")
-                taken[:] = False
-                continue
-            here = is_one_of(self.frame[column], wanted)
-            if not here.any():
-                there = [as_word(value) for value in codes_of(self.frame[column])[1]]
-                words = listing("an empty cell" if w in (None, "") else w for w in wanted)
-                self.notes.add(
-                    "where_takes_nothing",
-                    f"'where' takes no row: column '{column}' nowhere holds {words}; it holds "
-                    f"{listing(there, 8) or 'nothing'}.{did_you_mean(wanted[0], there)}"
-                    if wanted
-                    else f"'where' takes no row: it gives no value of column '{column}'.",
-                    hint="Correct the value under where: in study.yaml.",
-                    column=column,
-                )
-            taken &= here
-        self.gathered.takings.add(self.file, self.spec, self.rows, taken)
-        self.keep(taken)
-
     def keep(self, taken: np.ndarray) -> None:
         """Go on with some of the rows."""
         if not taken.all():
             self.frame, self.rows = self.frame[taken].reset_index(drop=True), self.rows[taken]
             self.notes.rows = self.rows
-
-    def _episodes(self) -> np.ndarray | int:
-        """Return the treatment each row is of; rows of which it cannot be told are left out."""
-        given = self.spec.episode
-        if not isinstance(given, str):
-            return given or 1
-        if given not in self.frame.columns:
-            self.absent(given, "which study.yaml gives as episode")
-            return 1
-        number, bad = whole_numbers(self.frame[given])
-        bad = np.union1d(bad, np.flatnonzero(number < 1))
-        table = self.spec.table or "sessions"
-        self.notes.bad_cells(
-            self.frame[given],
-            bad,
-            rule="not_a_whole_number",
-            table=table,
-            column=given,
-            expected="the number of a treatment (1, 2, ...)",
-            hint="Correct it in the file, or leave it empty for a client's first treatment.",
-            consequence="The row is left out.",
-        )
-        self.gathered.leave_out(table, "an episode that cannot be read", len(bad), self.file.file)
-        kept = np.ones(len(number), dtype=bool)
-        kept[bad] = False
-        self.keep(kept)
-        return np.nan_to_num(number[kept], nan=1).astype("int64")
 
     # -- columns ----------------------------------------------------------------------------
 

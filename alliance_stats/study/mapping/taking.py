@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
-from ...errors import listing, plural
+from ...errors import did_you_mean, listing, plural
 from ..origin import Problem, SetAside, SourceFile
 from .spec import SourceSpec
+from .values import as_word, codes_of, is_one_of, whole_numbers
 
 _SHOWN = 5
 
@@ -93,3 +95,57 @@ def _problem(
         row=int(rows[0]),
         also_rows=tuple(map(int, rows[1:])),
     )
+
+
+def take_where(source: Any) -> None:
+    """Keep the rows that ``where:`` takes; say so where it takes none."""
+    taken = np.ones(len(source.frame), dtype=bool)
+    for column, wanted in source.spec.where.items():
+        if column not in source.frame.columns:
+            source.absent(column, "which 'where' in study.yaml names")
+            taken[:] = False
+            continue
+        here = is_one_of(source.frame[column], wanted)
+        if not here.any():
+            there = [as_word(value) for value in codes_of(source.frame[column])[1]]
+            words = listing("an empty cell" if w in (None, "") else w for w in wanted)
+            source.notes.add(
+                "where_takes_nothing",
+                f"'where' takes no row: column '{column}' nowhere holds {words}; it holds "
+                f"{listing(there, 8) or 'nothing'}.{did_you_mean(wanted[0], there)}"
+                if wanted
+                else f"'where' takes no row: it gives no value of column '{column}'.",
+                hint="Correct the value under where: in study.yaml.",
+                column=column,
+            )
+        taken &= here
+    source.gathered.takings.add(source.file, source.spec, source.rows, taken)
+    source.keep(taken)
+
+
+def episodes_of(source: Any) -> np.ndarray | int:
+    """Return the treatment each row is of; rows of which it cannot be told are left out."""
+    given = source.spec.episode
+    if not isinstance(given, str):
+        return given or 1
+    if given not in source.frame.columns:
+        source.absent(given, "which study.yaml gives as episode")
+        return 1
+    number, bad = whole_numbers(source.frame[given])
+    bad = np.union1d(bad, np.flatnonzero(number < 1))
+    table = source.spec.table or "sessions"
+    source.notes.bad_cells(
+        source.frame[given],
+        bad,
+        rule="not_a_whole_number",
+        table=table,
+        column=given,
+        expected="the number of a treatment (1, 2, ...)",
+        hint="Correct it in the file, or leave it empty for a client's first treatment.",
+        consequence="The row is left out.",
+    )
+    source.gathered.leave_out(table, "an episode that cannot be read", len(bad), source.file.file)
+    kept = np.ones(len(number), dtype=bool)
+    kept[bad] = False
+    source.keep(kept)
+    return np.nan_to_num(number[kept], nan=1).astype("int64")
