@@ -14,7 +14,7 @@ from ..errors import listing
 from ..multilevel.engine.batches import Array
 from ..multilevel.formula.terms import INTERCEPT
 from .columns import ClinicColumns
-from .exposure import Exposure, Known
+from .exposure import FLAT, Exposure, Known
 from .noise import Budget
 from .recovery import EXACT, MOST_OF_MEAN, few_valued, shares_of_one, singled_out
 from .sums import Sums
@@ -81,7 +81,9 @@ def about_columns(columns: ClinicColumns, standard: Standard) -> Iterator[str]:
     rows = np.array([*named.values(), columns.values])
     mean = _means(rows, people)[:, people]
     whole = rows - rows.mean(axis=1, keepdims=True)
-    for part, said in ((whole, ""), (rows - mean, " from session to session")):
+    spread = np.abs(rows).max(axis=1, keepdims=True)  # a mean's rounding is relative to the values
+    inside = np.where(np.ptp(rows - mean, axis=1, keepdims=True) > FLAT * spread, rows - mean, 0.0)
+    for part, said in ((whole, ""), (inside, " from session to session")):
         each = np.stack([[np.bincount(people, a * b) for b in part] for a in part])
         for name, share in _dominated(each, columns, standard):
             yield (

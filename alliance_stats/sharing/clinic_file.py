@@ -22,11 +22,11 @@ from . import audit
 from .agreement import Agreement, is_file_of_agreement, read_agreement, table_of, whole_score
 from .answers import Answers
 from .audit import MIN_CLIENTS, USUAL, Standard
-from .beside import known_before
+from .beside import changed_since, known_before
 from .columns import ClinicColumns, read_columns
 from .curve import Curve
 from .expansion import Expansion
-from .exposure import USUAL_ABOVE, USUAL_RATIO, Exposure, Known
+from .exposure import USUAL_ABOVE, USUAL_RATIO
 from .form import Body, Kind, answer, axes_of, beyond_ends, choose_form
 from .ledger import Ledger, fingerprint
 from .noise import Budget, bounded
@@ -117,7 +117,8 @@ def clinic_file(
         file tells, and lets it go. Without it nothing is written then.
     ledger
         The folder beside whose data the ledger of sent files lies; by default the study's, or that
-        of `path`.
+        of `path`. Files are compared with those of one ledger only: with a table of no study name
+        the same for all.
     family, link
         What kind of outcome it is, as in `fit_multilevel`: ``"gaussian"`` (the default),
         ``"binomial"`` (1 and 0), ``"poisson"``, ``"negative_binomial"`` or ``"ordinal"`` (its
@@ -191,11 +192,9 @@ def clinic_file(
         return table_of(data, formula, agreed.scores) if isinstance(data, Study) else table
 
     others = [] if budget is not None else book.other_models(entry)
-    beside, unknown = known_before(others, columns, rows, columns.categories)
+    known, unknown = known_before(others, columns, rows, columns.categories)
+    changed = [] if budget is not None else changed_since(book, entry, columns, least)
     model, name = columns.model(named), _name(clinic, path)
-    body: Body
-    exposure: Exposure | None
-    chosen: dict[str, int] | None
     if kind == "round" or (kind == "auto" and not columns.one_mail) or at is not None:
         if budget is not None:
             raise DesignError("noise= is for sums of two levels, which go by one mail.")
@@ -203,25 +202,23 @@ def clinic_file(
         if clinic is None:  # Bern-2.json is Bern's second
             name = name.removesuffix(f"-{point.number}")
         before = book.rounds(columns.outcome, people)
-        body, exposure, chosen, why = answer(
-            columns, model, point, name, digits, standard, before, beside
-        )
-        usual: Sequence[float] = body.centre.tolist()
+        form = answer(columns, model, point, name, digits, standard, before, known, changed)
+        assert isinstance(form.body, Expansion)
+        usual: Sequence[float] = form.body.centre.tolist()
     else:
         if not columns.one_mail:
             raise DesignError(f"kind='{kind}' cannot hold this model, which takes rounds of mail.")
         axes = axes_of(columns, _mapping(ratios, "ratios", "a group's range", (0.1, 3)))
-        body, exposure, chosen, why = choose_form(
-            columns, axes, kind, digits, standard, budget, beside
-        )
+        form = choose_form(columns, axes, kind, digits, standard, budget, known, changed)
         usual = [
             max(axis.low, min(d, axis.high)) for axis, d in zip(axes, USUAL_RATIOS, strict=False)
         ]
+    body = form.body
     numbers = _numbers(columns, body)
     cost = _cost(columns, body, usual, numbers["rows"])
     earlier = book.earlier(people)
     if budget is None:
-        tells = audit.told(columns, exposure, chosen, standard, earlier, cost)
+        tells = audit.told(columns, form.exposure, form.digits, standard, earlier, cost)
         if isinstance(body, Expansion):
             tells["in words"].append(audit.about_round(body.point.number, len(before)))
     else:
@@ -237,20 +234,20 @@ def clinic_file(
         version=version("alliance-stats"),
     )
     entry = replace(entry, body=fingerprint(file.content()[file.kind]))
-    entry = replace(entry, digits=dict(chosen or {}))
+    entry = replace(entry, digits=dict(form.digits or {}))
     if isinstance(body, Expansion):
         entry = replace(entry, at=dict(body.point.at))
     if budget is not None:
         entry = replace(entry, epsilon=budget.epsilon)
     against = [
         *audit.about_columns(columns, standard),
-        *why,
-        *book.forbids(entry, standard.min_clients),
+        *book.forbids(entry, least),
+        *form.against,
     ]
     if against:
         raise WithheldError(_refusal(against, columns, standard))
-    beyond = [] if standard.usual else _beyond(columns, body, exposure, chosen, beside)
-    findings = (*beyond, *unknown, *book.repeats(entry))
+    beyond = [*audit.about_columns(columns, USUAL), *book.forbids(entry, MIN_CLIENTS), *form.beyond]
+    findings = (*([] if standard.usual else beyond), *unknown, *book.repeats(entry))
     advice = _advice(columns, file, standard)
     if isinstance(body, Curve):
         advice += tuple(beyond_ends(columns, body))
@@ -325,23 +322,6 @@ def _advice(columns: ClinicColumns, file: SharedFile, standard: Standard) -> tup
         f"With the first {cut} sessions of each client only, sums could be sent that are exact; "
         "the model would then be about these sessions.",
     )
-
-
-def _beyond(
-    columns: ClinicColumns,
-    body: Body,
-    exposure: Exposure | None,
-    digits: Mapping[str, int] | None,
-    beside: Sequence[Known],
-) -> list[str]:
-    """Return what the default standard would have refused."""
-    found = list(audit.about_columns(columns, USUAL))
-    if isinstance(body, Sums):
-        return found if body.noise else found + audit.about_sums(columns, body, USUAL, beside)
-    assert exposure is not None
-    assert digits is not None
-    said = audit.about_curve(exposure, digits, USUAL, beside).values()
-    return found + list(dict.fromkeys(sentence for of in said for sentence in of))
 
 
 def _refusal(against: Sequence[str], columns: ClinicColumns, standard: Standard) -> str:

@@ -8,7 +8,7 @@ sent in whole: what is dependent or empty in one clinic need not be so in all.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -75,6 +75,19 @@ class ClinicColumns:
     frame: pd.DataFrame
     left_out: int
     answers: Answers | None = None
+
+    def of_rows(self, keep: Array) -> ClinicColumns:
+        """Return the same columns of some rows only, in the same units."""
+        frame = self.frame[keep]
+        return replace(
+            self,
+            arrays=tuple(column[keep] for column in self.arrays),
+            values=self.values[keep],
+            further=tuple(column[keep] for column in self.further),
+            grouping=arrange([factorise(Table(frame), of) for of in self.grouping.columns], frame),
+            frame=frame,
+            left_out=0,
+        )
 
     @property
     def one_mail(self) -> bool:

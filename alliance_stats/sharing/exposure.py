@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
 
@@ -77,6 +77,8 @@ class Exposure:
         Each client's number of sessions.
     above
         Each client's therapist, where there is a second level; else None.
+    gone
+        Numbers of sessions and weights of clients of whom no more is known, if there are any.
     """
 
     columns: ClinicColumns
@@ -84,9 +86,12 @@ class Exposure:
     sizes: Array
     above: Array | None
     per_axis: int
+    gone: tuple[Array, Array] | None = field(default=None, kw_only=True)
 
     @classmethod
-    def of(cls, columns: ClinicColumns, axes: tuple[Axis, ...]) -> Exposure:
+    def of(
+        cls, columns: ClinicColumns, axes: tuple[Axis, ...], gone: Sequence[int] = ()
+    ) -> Exposure:
         """Return the weights over all values of the variance ratios."""
         per_axis = POINTS[len(axes) - 1]
         grouping, partition = columns.grouping, columns.partition()
@@ -101,7 +106,11 @@ class Exposure:
                 own = _of_units(columns, partition, ratios)
                 tops = points[1] if parents is not None else [0.0]
                 found += [_with_parents(own, parents, float(d)) for d in tops]
-        return cls(columns, np.array(found), sizes, parents, per_axis)
+        known = None
+        if gone and len(axes) == 1 and 0 in columns.levels[0].columns:
+            n = np.array(gone, dtype=float)
+            known = n, n / (1.0 + np.multiply.outer(points[0], n))
+        return cls(columns, np.array(found), sizes, parents, per_axis, gone=known)
 
     def noise(self, digits: int) -> float:
         """Return how far rounding moves the sum at each point."""
@@ -122,6 +131,8 @@ class Exposure:
         W = self.weights * own
         if above is not None:
             W = np.hstack([W, _summed(self.weights, self.above) * above])
+        if self.gone is not None:
+            W = np.hstack([W, self.gone[1] * np.sqrt(USUAL_RATIO + 1.0 / self.gone[0])])
         return np.linalg.svd(W, full_matrices=False)[1:]
 
     @cached_property
@@ -149,6 +160,8 @@ class Exposure:
             mine = mine + (V[:, n:] * above)[:, self.above]
             total = total + above[self.above] ** 2
         found = {names[0]: told @ mine**2 / total}
+        if self.gone is not None:
+            found[names[0]] = np.append(found[names[0]], told @ V[:, -len(self.gone[0]) :] ** 2)
         if above is not None:
             part = self.sizes / _summed(self.sizes, self.above)[self.above]
             theirs = _summed(V[:, :n] * own * part, self.above) + V[:, n:] * above

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -15,7 +16,8 @@ from ..multilevel.engine.batches import WHOLE, Array
 from ..multilevel.engine.deviance import covariances
 from ..multilevel.engine.elimination import State, eliminate
 from . import audit
-from .audit import SEARCHED, Standard
+from .audit import SEARCHED, USUAL, Standard
+from .beside import Changed
 from .closed_design import wider
 from .columns import ClinicColumns
 from .curve import Axis, Curve, Evaluate, fit_curve
@@ -46,6 +48,74 @@ RATIOS = ((0.1, 3.0), (0.0, 1.0))
 ICC of .09 to .75), and that of groups above them."""
 
 
+@dataclass(frozen=True)
+class Form:
+    """A likelihood in the form in which it may go.
+
+    Attributes
+    ----------
+    exposure, digits
+        What it tells, and to how many decimals each column goes; None of sums.
+    against
+        What speaks against it.
+    beyond
+        What would speak against it by the default standard.
+    """
+
+    body: Body
+    exposure: Exposure | None
+    digits: dict[str, int] | None
+    against: list[str]
+    beyond: list[str]
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """What is told beside files that were sent before."""
+
+    known: Sequence[Known]
+    changed: Sequence[Changed]
+    exposures: Sequence[Exposure | None]
+
+    @classmethod
+    def of(
+        cls,
+        known: Sequence[Known],
+        changed: Sequence[Changed],
+        exposure: Callable[[ClinicColumns, Sequence[int]], Exposure],
+    ) -> _Beside:
+        each = [
+            None if one.part is None else exposure(one.part, [*Counter(one.before).elements()])
+            for one in changed
+        ]
+        return cls(known, changed, each)
+
+    def sums(self, columns: ClinicColumns, sums: Sums, standard: Standard) -> list[str]:
+        found = audit.about_sums(columns, sums, standard, self.known)
+        return found + _flat(self._differences(None, standard))
+
+    def curve(
+        self, exposure: Exposure, digits: Mapping[str, int], standard: Standard
+    ) -> dict[str, list[str]]:
+        found = audit.about_curve(exposure, digits, standard, self.known)
+        for name, said in self._differences(digits, standard).items():
+            found.setdefault(name, []).extend(said)
+        return found
+
+    def _differences(
+        self, digits: Mapping[str, int] | None, standard: Standard
+    ) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for one, exposure in zip(self.changed, self.exposures, strict=True):
+            for name, said in one.about(digits, exposure, standard).items():
+                found.setdefault(name, []).extend(said)
+        return found
+
+
+def _flat(said: Mapping[str, list[str]]) -> list[str]:
+    return list(dict.fromkeys(one for of in said.values() for one in of))
+
+
 def choose_form(
     columns: ClinicColumns,
     axes: tuple[Axis, ...],
@@ -53,26 +123,31 @@ def choose_form(
     digits: int | None,
     standard: Standard,
     budget: Budget | None = None,
-    beside: Sequence[Known] = (),
-) -> tuple[Sums | Curve, Exposure | None, dict[str, int] | None, list[str]]:
+    known: Sequence[Known] = (),
+    changed: Sequence[Changed] = (),
+) -> Form:
     """Return the likelihood in the most exact form that may go, and what speaks against it."""
     two_levels = len(axes) == 1
     if kind == "sums" and not two_levels:
         raise DesignError("Sums by number of sessions are for (1 | client_id) alone: kind='curve'.")
     if budget is not None and (not two_levels or kind == "curve"):
         raise DesignError("noise= is for sums of two levels: (1 | client_id) alone, kind='auto'.")
+    beside = _Beside.of(known, changed, lambda part, gone: Exposure.of(part, axes, gone))
     if two_levels and kind != "curve":
         sums = sums_of(columns.scaled(), columns.grouping)
         if budget is not None:  # the noise hides what few clients in a class would tell
-            return noisy(sums, budget), None, None, []
-        few = audit.about_sums(columns, sums, standard, beside)
+            return Form(noisy(sums, budget), None, None, [], [])
+        few = beside.sums(columns, sums, standard)
         if not few or kind == "sums":
-            return sums, None, None, few
+            beyond = [] if standard.usual else beside.sums(columns, sums, USUAL)
+            return Form(sums, None, None, few, beyond)
     exposure = Exposure.of(columns, axes)
     names = (*columns.names, columns.outcome)
     chosen, why = _digits(exposure, names, digits, standard, beside)
     curve = fit_curve(_likelihood(columns), axes, max(chosen.values()))
-    return curve.rounded([chosen[name] for name in names]), exposure, chosen, why
+    curve = curve.rounded([chosen[name] for name in names])
+    told = {} if standard.usual else beside.curve(exposure, chosen, USUAL)
+    return Form(curve, exposure, chosen, why, _flat(told))
 
 
 def _digits(
@@ -80,19 +155,19 @@ def _digits(
     names: Sequence[str],
     digits: int | None,
     standard: Standard,
-    beside: Sequence[Known],
+    beside: _Beside,
     most: int = SEARCHED[0],
     alike: bool = False,
 ) -> tuple[dict[str, int], list[str]]:
     """Return to how many decimals each column may go, at most `most`, and what is against it."""
     chosen = dict.fromkeys(names, most if digits is None else digits)
-    against = audit.about_curve(exposure, chosen, standard, beside)
+    against = beside.curve(exposure, chosen, standard)
     for fewer in range(most - 1, -1, -1) if digits is None else ():
         if not against:
             break
         chosen |= dict.fromkeys(chosen if alike else against, fewer)
-        against = audit.about_curve(exposure, chosen, standard, beside)
-    return chosen, list(dict.fromkeys(said for of in against.values() for said in of))
+        against = beside.curve(exposure, chosen, standard)
+    return chosen, _flat(against)
 
 
 def answer(
@@ -103,8 +178,9 @@ def answer(
     digits: int | None,
     standard: Standard,
     earlier: Sequence[tuple[Mapping[str, float], Mapping[str, int]]] = (),
-    beside: Sequence[Known] = (),
-) -> tuple[Expansion, Exposure, dict[str, int], list[str]]:
+    known: Sequence[Known] = (),
+    changed: Sequence[Changed] = (),
+) -> Form:
     """Return what a clinic answers at a point of a search, audited with all it answered before.
 
     Parameters
@@ -146,12 +222,17 @@ def answer(
     imagined = [[D * 0.8 ** (1 + i // 2 * (-1) ** i) for D in shown[-1]] for i in range(following)]
     history = [*(of for _, of in earlier), *[None] * (1 + following)]
     shown += imagined
-    exposure = RoundExposure.at_points(columns, shown, history, row_sd)
+
+    def exposed(part: ClinicColumns, gone: Sequence[int] = ()) -> RoundExposure:
+        return RoundExposure.at_points(part, shown, history, row_sd)
+
+    exposure, beside = exposed(columns), _Beside.of(known, changed, exposed)
     most = min(FIRST_DIGITS + point.number, SEARCHED[0])
     alike = answers is not None
     chosen, why = _digits(exposure, names, digits, standard, beside, most, alike)
     rounded = [min(chosen.values())] if answers else [chosen[name] for name in names]
-    return found.rounded(rounded), exposure, chosen, [*against, *why]
+    beyond = {} if standard.usual else beside.curve(exposure, chosen, USUAL)
+    return Form(found.rounded(rounded), exposure, chosen, [*against, *why], _flat(beyond))
 
 
 def _likelihood(columns: ClinicColumns) -> Evaluate:

@@ -12,9 +12,10 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import combinations
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -56,11 +57,20 @@ class Entry:
     """To how many decimals the columns of a curve or a round went out; empty of sums."""
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """By term a fingerprint of each client's values, in the order of `people`."""
+    products: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The same of the sums of products of two columns, which a file holds besides."""
+    sizes: Sequence[int] = ()
+    """How many rows each client has, in the order of `people`."""
+
+    @property
+    def ids(self) -> list[str]:
+        """Fingerprints of the clients, in the order in which all is held."""
+        return [one for one, _ in sorted(self.people)]
 
     def with_values(self) -> dict[str, People]:
         """Return by column who was in the file, and with which values of it."""
-        ids = [one for one, _ in sorted(self.people)]
-        terms = {k: frozenset(zip(ids, v, strict=True)) for k, v in self.columns.items()}
+        named = {**self.columns, **self.products}
+        terms = {k: frozenset(zip(self.ids, v, strict=True)) for k, v in named.items()}
         return {self.outcome: self.people} | terms
 
 
@@ -100,24 +110,35 @@ class Ledger:
     def entry(self, columns: ClinicColumns, body: str, path: str) -> Entry:
         """Return what is remembered of a file: its model, and who is in it with which values."""
         ids = ids_of(columns.frame, columns.who)
-        prints = {name: self._print(name) for name in map(str, pd.unique(ids))}
+        rows = pd.Series(ids).groupby(ids).indices
+        prints = {str(name): (self._print(str(name)), rows[name]) for name in rows}
+        held = sorted(prints.items(), key=lambda of: of[1][0])
 
-        def of_column(values: Array) -> dict[str, str]:
-            rows = pd.Series(np.round(values, 9)).groupby(ids)
-            return {
-                prints[str(name)]: self._print(str(name), *map(repr, sorted(of.tolist())))
-                for name, of in rows
-            }
+        def of_column(values: Array) -> list[str]:
+            rounded = np.round(values, 9)
+            return [self._print(n, *map(repr, sorted(rounded[at].tolist()))) for n, (_, at) in held]
 
-        terms = zip(columns.names, columns.arrays, strict=True)
+        def of_product(values: Array) -> list[str]:
+            return [self._print(n, f"{values[at].sum():.9g}") for n, (_, at) in held]
+
+        terms = dict(zip(columns.names, columns.arrays, strict=True))
+        measured = {**terms, columns.outcome: columns.values}
+        del measured[INTERCEPT]
+        products = {
+            f"{a} x {b}": of_product(measured[a] * measured[b])
+            for a, b in combinations(sorted(measured), 2)
+        }
+        people = [who for _, (who, _) in held]
         return Entry(
             today(),
             columns.formula.text,
             columns.outcome,
             body,
             path,
-            frozenset(of_column(columns.values).items()),
-            columns={k: [v for _, v in sorted(of_column(x).items())] for k, x in terms},
+            frozenset(zip(people, of_column(columns.values), strict=True)),
+            columns={name: of_column(column) for name, column in terms.items()},
+            products=products,
+            sizes=[len(at) for _, (_, at) in held],
         )
 
     def _print(self, *words: str) -> str:
@@ -156,6 +177,27 @@ class Ledger:
             and ids & {who for who, _ in one.people}
         ]
 
+    def same_outcome(self, entry: Entry) -> Iterator[tuple[Entry, frozenset[str]]]:
+        """Yield files of the outcome about some of the same rows, each with who differs between.
+
+        Those whom one of the two lacks are among these; what one of them does not hold of a client
+        is not asked.
+        """
+        new = entry.with_values()
+        for one in self.entries:
+            if one.outcome != entry.outcome or one.epsilon:
+                continue
+            old = one.with_values()
+            apart = [{who for who, _ in new[name] ^ old[name]} for name in new if name in old]
+            differ = frozenset().union(*apart)
+            if differ and {*entry.ids} - differ:  # else nothing is hidden that is taken off again
+                yield one, differ
+
+    def marks(self, columns: ClinicColumns) -> Array:
+        """Return the fingerprint of whose each row is."""
+        ids = ids_of(columns.frame, columns.who)
+        return np.array([self._print(str(name)) for name in ids])
+
     def repeats(self, entry: Entry) -> list[str]:
         """Return where the same question was answered before with other settings."""
         return [
@@ -172,27 +214,34 @@ class Ledger:
         """Return why a file would tell of few people beside those that were sent."""
         found, new = [], entry.with_values()
         held = [(one, one.with_values()) for one in self.entries]
+        known = {people for _, columns in held for people in columns.values()}
         for one, columns in held:
-            for name in [name for name in new if name in columns]:
-                apart = len({who for who, _ in new[name] ^ columns[name]})
+            # a column by another name is the same as far as its values are
+            pairs = [(a, a) for a in new if a in columns]
+            pairs += [(a, b) for a in new if new[a] not in known for b in columns if b != a]
+            for name, other in pairs:
+                apart = len({who for who, _ in new[name] ^ columns[other]})
                 if 0 < apart < least:
                     what = f"other values of '{name}'"
-                    if name in (entry.outcome, INTERCEPT):
+                    if other != name:
+                        what = f"as '{other}' the values of '{name}' here, but others"
+                    elif name in (entry.outcome, INTERCEPT):
                         same = "the same outcome and " * (one.outcome == entry.outcome)
                         what = f"{same}other rows"
                     found.append(
                         f"The file '{one.path}' of {one.when} has {what} of {apart} clients: the "
                         "difference of the two would tell of them. Send that one, wait until "
-                        f"{least} clients have changed, or keep to rows that both models can use."
+                        f"{2 * least} clients have changed, or keep to rows that both models can "
+                        "use."
                     )
                     break
         if found or least < RARE:
             return found
-        for name, people in new.items():
+        for name in (entry.outcome, *entry.columns):
             shown = Groups(RARE)
             for _, columns in held:
                 shown.admit([columns.get(name, frozenset())])
-            if not shown.admit([people]):
+            if not shown.admit([new[name]]):
                 return [
                     "Sums and differences of the files that were written before and of this one "
                     f"come down to fewer than {RARE} clients. Send one of those."

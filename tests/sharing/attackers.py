@@ -97,6 +97,18 @@ def best_guess(M: np.ndarray, found: np.ndarray, root: np.ndarray, noise: float)
     return overall + root @ (V.T @ (s / (s**2 + noise**2) * rest))
 
 
+def means_of_new(paths: Sequence[Path], sizes: np.ndarray, noise: float) -> np.ndarray:
+    """Subtract two curves for the mean outcome of clients who are in the second only."""
+    at = read_file(paths[0]).body.axes[0].points(POINTS)
+    found = []
+    for path in paths:
+        file = read_file(path)
+        left = np.stack([file.body.contribution([d], 0).cross[0] for d in at])
+        found.append(left[:, -1] * file.unit[-1] + left[:, 0] * file.shift[-1])
+    M = sizes * weights(sizes, at[:, None])
+    return best_guess(M, found[1] - found[0], np.diag(np.sqrt(0.6 + 1.0 / sizes)), noise)
+
+
 def means_by_sessions(path: Path, sizes: np.ndarray, noise: float) -> np.ndarray:
     """Invert a curve to the mean outcome of clients with equally many sessions."""
     file = read_file(path)

@@ -254,6 +254,9 @@ def test_two_files_whose_predictors_differ_for_one_client(make_clinic, attackers
     )
     later = data.assign(old=data["age"] > one).drop(columns="age")
     words = said(lambda: al.clinic_file("distress ~ old + (1 | client_id)", later, paths[1]))
+    assert "the values of 'old' here, but others of 1 clients" in words
+    later["old"] *= 2  # other values of everybody
+    words = said(lambda: al.clinic_file("distress ~ old + (1 | client_id)", later, paths[1]))
     assert "what both tell together is not known" in words
     al.clinic_file(models[1], data, paths[1], ledger=tmp_path / "elsewhere")
     found = attackers.between_thresholds(paths, 8)
@@ -275,3 +278,93 @@ def test_a_predictor_that_changes_in_one_client_only(make_clinic, attackers, tmp
     late = data["session"] > 4
     true = data.loc[one & late, "distress"].mean() - data.loc[one & ~late, "distress"].mean()
     np.testing.assert_allclose(attackers.change(path, "dose"), true)
+
+
+def test_sums_of_a_later_day_when_one_client_had_one_more_session(make_clinic, attackers, tmp_path):
+    """Eleven changed, ten of them new; of those with seven sessions one is no longer there."""
+    first = pd.concat([make_clinic(4, sessions=8), make_clinic(5, sessions=7)])
+    new = make_clinic(6, therapists=1, each=10, sessions=8)
+    one = first["client_id"].iloc[-1]
+    more = first.iloc[[-1]].assign(session=8.0, distress=31.0)
+    later = pd.concat([first, more, new], ignore_index=True)
+    paths = [tmp_path / "first.json", tmp_path / "second.json"]
+    al.clinic_file(MODEL, first, paths[0])
+    words = said(lambda: al.clinic_file(MODEL, later, paths[1], kind="sums"))
+    assert "less this one is about 11 clients: Of those with 7 rows they are 1." in words
+    assert al.clinic_file(MODEL, later, None, kind="sums").kind == "sums"  # alone it may go
+    al.clinic_file(MODEL, later, paths[1], kind="sums", ledger=tmp_path / "elsewhere")
+    before, after = (attackers.class_products(path, 7)[1] for path in paths)
+    gone = before - after
+    true = first.loc[first["client_id"] == one, "distress"].mean()
+    np.testing.assert_allclose([gone[0, 0], gone[0, -1]], [1.0, true])
+    # with new clients only both go, as exactly as each alone
+    later = pd.concat([first, new], ignore_index=True)
+    assert al.clinic_file(MODEL, later, paths[1]).kind == "sums"
+
+
+def test_curves_of_two_days_less_each_other(make_clinic, attackers, tmp_path):
+    """The difference is a curve about those alone who came between."""
+    in_common = {"loose": [], "default": []}
+    exact = {"kind": "curve", "digits": 8, "most_told": 1, "reviewed": True}
+    for seed in range(2):
+        first = make_clinic(seed, therapists=12)
+        few, many = (make_clinic(seed + 50, therapists=1, each=each) for each in (10, 40))
+        for how, new, options in (("loose", few, exact), ("default", many, {"kind": "curve"})):
+            later = pd.concat([first, new], ignore_index=True)
+            paths = [tmp_path / f"{how}-{seed}" / f"{number}.json" for number in range(2)]
+            paths[0].parent.mkdir()
+            found = [
+                al.clinic_file(MODEL, data, path, **options)
+                for path, data in zip(paths, (first, later), strict=True)
+            ]
+            sizes, _, means = of_clients(new)
+            noise = 10.0 ** -min(one.digits for one in found)
+            guess = attackers.means_of_new(paths, sizes, noise)
+            in_common[how].append(np.corrcoef(guess, means)[0, 1] ** 2)
+            assert (how == "loose") == any(
+                "less this one is about 10" in f for f in found[1].findings
+            )
+        if seed == 0:
+            data, path = pd.concat([first, few]), paths[0].parent / "few.json"
+            words = said(lambda data=data, path=path: al.clinic_file(MODEL, data, path))
+            assert "less this one is about 10 clients: A reader who knows" in words
+    assert np.mean(in_common["loose"]) > 0.35  # of ten clients, where chance is at .11
+    assert np.mean(in_common["default"]) < CHANCE
+
+
+def test_an_outcome_that_holds_a_threshold(make_clinic, attackers, tmp_path):
+    """A product with a predictor is another outcome, and differs for one client all the same."""
+    data = make_clinic(3, sessions=8)
+    age = np.round(np.random.default_rng(0).normal(40, 12, 64))
+    alone = [v for v, n in zip(*np.unique(age, return_counts=True), strict=True) if n == 1]
+    one = next(v for v in alone if 32 < v < 45)
+    data = given(data, age=age)
+    models = [
+        f"I(distress * (age > {at:.0f})) ~ session + (1 | client_id)" for at in (one - 1, one)
+    ]
+    paths = [tmp_path / "first.json", tmp_path / "second.json"]
+    al.clinic_file(models[0], data, paths[0])
+    words = said(lambda: al.clinic_file(models[1], data, paths[1]))
+    assert "here, but others of 1 clients: the difference of the two" in words
+    al.clinic_file(models[1], data, paths[1], ledger=tmp_path / "elsewhere")
+    a, b = (attackers.class_products(path, 8)[1] for path in paths)
+    np.testing.assert_allclose(a[0, -1] - b[0, -1], mean_of(data, int(np.argmax(age == one))))
+
+
+def test_two_sessions_of_one_client_that_changed_places(make_clinic, attackers, tmp_path):
+    """Every column's values are as they were; their products with the outcome are not."""
+    data = make_clinic(3, sessions=8)
+    late = data.copy()
+    rows = data.index[data["client_id"] == data["client_id"].iloc[0]][[0, 7]]
+    late.loc[rows, "distress"] = data.loc[rows[::-1], "distress"].to_numpy()
+    paths = [tmp_path / "first.json", tmp_path / "second.json"]
+    models = [MODEL, "distress ~ session + alliance_between + (1 | client_id)"]
+    al.clinic_file(models[0], data, paths[0])
+    for model in models:
+        words = said(lambda model=model: al.clinic_file(model, late, paths[1]))
+        assert "other values of 'distress x session' of 1 clients" in words
+    al.clinic_file(MODEL, late, paths[1], ledger=tmp_path / "elsewhere")
+    a, b = (attackers.read_file(path) for path in paths)
+    moved = (b.body.total - a.body.total)[1, 2] * a.unit[1] * a.unit[2]
+    true = np.subtract(*data.loc[rows, "distress"])
+    np.testing.assert_allclose(moved / 7.0, true, atol=1e-9)

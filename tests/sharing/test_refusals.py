@@ -201,3 +201,11 @@ def test_rows_of_no_study_are_remembered_where_it_is_said(three, tmp_path):
     assert any(one.startswith(words) and str(tmp_path) in one for one in found.messages)
     found = al.clinic_file(MODEL, data, tmp_path / "a.json", ledger=tmp_path)
     assert not any(one.startswith(words) for one in found.messages)
+
+
+def test_rounding_is_no_spread_from_session_to_session(three):
+    """Means of a client's rows differ in their last digit, as `decompose` may leave them."""
+    data = three["Bern"].copy()
+    data["hours"] = 1.0 + pd.factorize(data["client_id"])[0] / 64.0  # whose means are exact
+    data.loc[data.index[0], "hours"] = np.nextafter(1.0, 2.0)
+    assert al.clinic_file("distress ~ hours + (1 | client_id)", data, None).kind == "sums"
