@@ -15,7 +15,6 @@ from ..multilevel.engine.batches import Array
 from ..multilevel.formula.terms import INTERCEPT
 from .columns import ClinicColumns
 from .exposure import FLAT, Exposure, Known
-from .noise import Budget
 from .recovery import EXACT, MOST_OF_MEAN, few_valued, shares_of_one, singled_out
 from .sums import Sums
 
@@ -274,25 +273,6 @@ def _about_classes(
         for about, said in _about_class(columns, raw[:, here], which, standard):
             if all(alone[name][one] for name in about):
                 yield about, said
-
-
-def about_noise(budget: Budget, spent: float, cost: Mapping[str, float]) -> dict[str, Any]:
-    """Return what is told with noise: nothing but the budget, all that was spent, and the cost."""
-    moved = cost["standard_errors"]
-    said = [
-        f"The sums hold noise of a privacy budget of epsilon {budget.epsilon:g}, delta "
-        f"{budget.delta:g}, for one client more or less with at most {budget.most_sessions} "
-        f"sessions; files before spent {spent:g}, which adds up to {spent + budget.epsilon:g}. "
-        "Numbers of rows and clients are those of the noisy sums.",
-        "In this clinic's own fit the noise moves coefficients by "
-        + (
-            f"up to {moved:.2g} of their standard errors."
-            if np.isfinite(moved)
-            else "more than there is: nothing can be estimated from it alone."
-        ),
-    ]
-    known = {"epsilon": budget.epsilon, "delta": budget.delta, "epsilon spent before": spent}
-    return {"in words": said, "clients behind each term": {}, "privacy budget": known}
 
 
 def about_point(weights: Array) -> list[str]:

@@ -29,7 +29,7 @@ from .expansion import Expansion
 from .exposure import USUAL_ABOVE, USUAL_RATIO
 from .form import Body, Kind, answer, axes_of, beyond_ends, choose_form
 from .ledger import Ledger, fingerprint
-from .noise import Budget, bounded
+from .noise import Budget, about_noise, bounded
 from .rounding import moved_by
 from .rounds import Point
 from .shared_file import SharedFile
@@ -222,7 +222,7 @@ def clinic_file(
         if isinstance(body, Expansion):
             tells["in words"].append(audit.about_round(body.point.number, len(before)))
     else:
-        tells = audit.about_noise(budget, book.spent(people), cost)
+        tells = about_noise(budget, book.spent(people), cost)
     file = SharedFile(
         clinic=name,
         model=model,

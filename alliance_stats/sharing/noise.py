@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq
@@ -135,3 +136,22 @@ def noisy(sums: Sums, budget: Budget) -> Sums:
 def _symmetric(rng: np.random.Generator, sd: float, shape: tuple[int, ...]) -> Array:
     drawn = np.triu(rng.normal(0.0, sd, shape))
     return drawn + np.swapaxes(np.triu(drawn, 1), -1, -2)
+
+
+def about_noise(budget: Budget, spent: float, cost: Mapping[str, float]) -> dict[str, Any]:
+    """Return what is told with noise: nothing but the budget, all that was spent, and the cost."""
+    moved = cost["standard_errors"]
+    said = [
+        f"The sums hold noise of a privacy budget of epsilon {budget.epsilon:g}, delta "
+        f"{budget.delta:g}, for one client more or less with at most {budget.most_sessions} "
+        f"sessions; files before spent {spent:g}, which adds up to {spent + budget.epsilon:g}. "
+        "Numbers of rows and clients are those of the noisy sums.",
+        "In this clinic's own fit the noise moves coefficients by "
+        + (
+            f"up to {moved:.2g} of their standard errors."
+            if np.isfinite(moved)
+            else "more than there is: nothing can be estimated from it alone."
+        ),
+    ]
+    known = {"epsilon": budget.epsilon, "delta": budget.delta, "epsilon spent before": spent}
+    return {"in words": said, "clients behind each term": {}, "privacy budget": known}
