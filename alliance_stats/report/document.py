@@ -47,9 +47,9 @@ def report_document(
                 _add_figure(document, block, numbers.figures[block.key], pngs[block.key])
             elif isinstance(block, Paragraph | Caution):
                 document.add_paragraph(clean(block.text))
-        for notes in by_kind(section.messages):
-            if notes.open:  # the others stand on the page
-                document.add_paragraph(clean(f"{notes.title}: {' '.join(notes.texts)}"))
+        for kind in by_kind(section.messages):
+            if kind.open:  # the others stand on the page
+                document.add_paragraph(clean(f"{kind.title}: {' '.join(kind.texts)}"))
     for line in footer:
         document.add_paragraph(clean(line))
     return document_bytes(document)

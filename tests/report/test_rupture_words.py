@@ -66,7 +66,7 @@ def test_the_headline_says_what_the_table_below_it_says():
     assert section._headline(found, disclosure).startswith("No client has as many rated sessions")
     found, disclosure = found_with(none=25)
     said = section._headline(found, disclosure)
-    assert said == "By one stated rule, 0 of 25 clients (0.0%) had a rupture."
+    assert said == "By one stated rule, 0 of 25 clients (0.0%) had what it calls a rupture."
 
 
 def test_classes_that_are_all_put_together_make_no_table():

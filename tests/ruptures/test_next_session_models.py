@@ -159,6 +159,19 @@ def test_what_a_session_shares_and_carries_over_is_no_effect():
     assert al.fit_rupture_repair(data, **BOTH, slopes="none", reverse=False).choices.lagged_outcome
 
 
+def test_an_outcome_rated_now_and_then_is_explained_without_the_one_before():
+    data = planted()
+    data.loc[data["session"] % 2 == 0, "distress"] = np.nan
+    asked = {**BOTH, "rule": "drop_points", "points": 1.2, "reverse": False}
+    model = al.fit_rupture_repair(data, **asked)
+    assert not model.choices.lagged_outcome
+    row = term(model, "rupture_lag1_within")
+    assert abs(row["estimate"] - EFFECT) < FOUR_ERRORS * row["std_error"]
+    assert "is not held equal" in " ".join(model.messages)
+    with pytest.raises(al.DesignError, match=r"that has 'outcome' too \(lagged_outcome=False"):
+        al.fit_rupture_repair(data, **asked, lagged_outcome=True)
+
+
 def test_nickell_is_named_with_its_size():
     model = al.fit_rupture_repair(planted(), **BOTH, reverse=False)
     said = " ".join(model.messages)

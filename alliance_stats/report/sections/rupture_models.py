@@ -92,10 +92,10 @@ def model_blocks(context: Context, score: Score, rule: dict[str, Any], draft: Dr
         disclosure=context.disclosure,
         outcome=outcome.title,
         levels=LEVEL_WORDS[n],
-        counting=COUNTING,
+        counting=COUNTING.format(" and has an outcome score itself" * found.choices.lagged_outcome),
     )
     tidy, told = shown_terms(fit, context.disclosure)
-    said = Paragraph(_in_words(_term(tidy, WITHIN), outcome))
+    said = Paragraph(_in_words(_term(tidy, WITHIN), outcome, held=found.choices.lagged_outcome))
     return [said, shown, *_reverse(found, score, outcome, n, context, told=told)]
 
 
@@ -112,7 +112,8 @@ def _words(terms: pd.Index) -> dict[str, str]:
     return {term: words[term] for term in terms if term in words}
 
 
-def _in_words(row: pd.Series, outcome: Score) -> str:
+def _in_words(row: pd.Series, outcome: Score, *, held: bool) -> str:
+    beside = ", alliance score and outcome of that session" if held else " and alliance score"
     p = p_after_comma(row["p_value"])
     worse = "higher" if row["estimate"] > 0 else "lower"
     told, ends = in_sentence(row, sign=False)
@@ -122,7 +123,7 @@ def _in_words(row: pd.Series, outcome: Score) -> str:
     return (
         f"After a session in which a rupture begins the next session's {outcome.title} is "
         f"{size} after the same client's other "
-        "sessions, at the same session number, alliance score and outcome of that session "
+        f"sessions, at the same session number{beside} "
         f"(95% CI {ends}{p}). This is an "
         "association in time, not a proof of cause."
     )
@@ -134,7 +135,7 @@ def _term(tidy: pd.DataFrame, term: str) -> pd.Series:
 
 COUNTING = (
     "Outcome scores are used where the session right before (by session number, never by row) was "
-    "judged and has an outcome score itself; the others are left out. Counted as everywhere in "
+    "judged{}; the others are left out. Counted as everywhere in "
     "this section: a rupture is the session in which one begins, a repair the session that ends "
     "one; a further fall within an open rupture is no rupture of its own."
 )

@@ -132,14 +132,14 @@ def _headline(found: Any, disclosure: Disclosure) -> str:
         )
     text = (
         f"By one stated rule, {count(len(ruptured))} of {count(len(judged))} clients "
-        f"({percent(len(ruptured) / len(judged))}) had a rupture"
+        f"({percent(len(ruptured) / len(judged))}) had what it calls a rupture"
     )
     if not len(found.episodes) or not _episodes_told(found, disclosure):
         return text + "."
     repaired = int((found.episodes["outcome"] == "repaired").sum())
     return (
-        f"{text}; {count(repaired)} of {plural(len(found.episodes), 'rupture')} were repaired in "
-        "the sessions observed."
+        f"{text}; {count(repaired)} of {plural(len(found.episodes), 'rupture')} were seen "
+        "repaired, the others not, or they were not followed far enough to tell."
     )
 
 

@@ -18,6 +18,8 @@ DETRENDINGS = ("covariate", "none", "predictor")
 LEVELS = (2, 3)
 SLOPES = ("all", "none")
 LEAST_CLIENTS = 5
+KNOWN = 0.5
+"""Share of sessions whose outcome before must be known for it to be held equal unless told."""
 BEYOND_THE_SCORE = {
     True: "The alliance score of the rupture's session stands beside the rupture: the coefficient "
     "of a rupture is what it has beyond its low score. Of ruptures found by a fall, part of a true "
@@ -124,6 +126,12 @@ def lagged(rows: pd.DataFrame, columns: Sequence[str], k: int) -> pd.DataFrame:
     return together
 
 
+def mostly_known(together: pd.DataFrame, k: int) -> bool:
+    """Return whether the outcome before is known for half of the sessions that could enter."""
+    there = together.dropna(subset=["outcome", f"rupture_lag{k}"])
+    return bool(there[f"outcome_lag{k}"].notna().sum() >= KNOWN * len(there))
+
+
 def model_data(
     together: pd.DataFrame, response: str, c: Choices, keep: Sequence[str] = ()
 ) -> ModelData:
@@ -141,9 +149,13 @@ def model_data(
     rows = pd.DataFrame(together.loc[there, columns].reset_index(drop=True))
     n_clients = rows["client_id"].nunique()
     if n_clients < LEAST_CLIENTS:
+        held, told = "", ""
+        if c.lagged_outcome:
+            held, told = f" that has '{response}' too", " (lagged_outcome=False does without it)"
         raise DesignError(
             f"Only {n_clients} clients have a session with '{response}' and a judged session "
-            f"{c.lag} before it; a model of sessions in clients needs {LEAST_CLIENTS} at least."
+            f"{c.lag} before it{held}{told}; a model of sessions in clients needs {LEAST_CLIENTS} "
+            "at least."
         )
     rows, terms, lost = _terms(rows, names, c, groups, parts)
     if c.lagged_outcome:

@@ -20,7 +20,16 @@ from ...multilevel.outcomes.result import OutcomeFit
 from ...study.times import SESSION, along
 from ..result import Ruptures
 from ..rules import RUPTURE_RULE, find_rule
-from .design import BEYOND_THE_SCORE, Choices, ModelData, adjusts, lagged, model_data, slopes_of
+from .design import (
+    BEYOND_THE_SCORE,
+    Choices,
+    ModelData,
+    adjusts,
+    lagged,
+    model_data,
+    mostly_known,
+    slopes_of,
+)
 from .plots import plot_coefficients
 from .session_table import SessionTable, session_table
 
@@ -121,7 +130,7 @@ def fit_rupture_repair(
     lag: int = 1,
     levels: int | Sequence[int] | None = None,
     size: bool = False,
-    lagged_outcome: bool = True,
+    lagged_outcome: bool | None = None,
     slopes: str = "all",
     adjust_for_alliance: bool | None = None,
     detrending: str = "covariate",
@@ -173,7 +182,9 @@ def fit_rupture_repair(
         Whether the response's own earlier value is held equal (not of a rupture, which cannot begin
         in two sessions running). Without it, what alliance and
         outcome share in a session and carry over to the next passes for an effect of one on the
-        other, in both directions (docs/rupture-models.md, "With what carries over"). Centred on
+        other, in both directions (docs/rupture-models.md, "With what carries over"). None: where it
+        is known for half of the sessions with an outcome; where the outcome is rated now and then,
+        the few sessions that would be left are no study, and the result says so. Centred on
         observed means its own slope is too low, by about -(1 + rho)/(T - 1) (Nickell; Hamaker &
         Grasman 2015, doi 10.3389/fpsyg.2014.01492), and a little of that is left in the others.
     slopes
@@ -255,11 +266,13 @@ def fit_rupture_repair(
         lag=lag,
         centring=centring,
         detrending=detrending,
-        lagged_outcome=lagged_outcome,
+        lagged_outcome=True if lagged_outcome is None else lagged_outcome,
         slopes=slopes if random_slope is None else slopes_of(random_slope),
         adjust_for_alliance=adjusts(adjust_for_alliance, find_rule(rule).needs),
     )
     together = lagged(rows, [*predictors, "outcome", "alliance"], lag)
+    if lagged_outcome is None:
+        c = replace(c, lagged_outcome=mostly_known(together, lag))
     fits, estimates, notes = _fit_all(together, c, _levels(together, levels), reverse, df)
     if find_rule(table.found.rule).needs == "scores":
         estimates.loc[_of_the_rule(estimates), ["statistic", "p_value"]] = np.nan
