@@ -24,8 +24,8 @@ BEYOND_THE_SCORE = {
     True: "The alliance score of the rupture's session stands beside the rupture: the coefficient "
     "of a rupture is what it has beyond its low score. Of ruptures found by a fall, part of a true "
     "effect goes to the score; rule='state_model' divides it right where scores drift as it "
-    "expects and it finds them improbable without ruptures (docs/rupture-models.md). Under "
-    "strongly skewed drift either finds effects of ruptures where there are none.",
+    "expects, but where it finds ruptures improbable and drift is skewed, its coefficient can be "
+    "points from a true zero (docs/rupture-models.md).",
     False: "Without the alliance score of the same session the coefficient of a rupture cannot be "
     "told from the effect of a low alliance, which needs no rupture (adjust_for_alliance=True "
     "puts it beside).",
