@@ -78,3 +78,36 @@ def test_an_outcome_at_occasions_beside_an_alliance_at_sessions_is_told_by_occas
     refused = make_section(by_key["outcome"], context, strict=True).blocks[-1].text
     assert "The CORE-10 was measured at occasions only" in refused
     assert al.scale_reliability(context.study, measure="core-10").empty
+
+
+def at_occasions(clients: int) -> al.Study:
+    """The commonest design of the field: outcome before and after, the alliance in between."""
+    rng = np.random.default_rng(8)
+    pre, alliance = rng.normal(18, 4, clients), rng.normal(3.5, 0.6, clients)
+    post = 4 + 0.5 * pre - 2 * alliance + rng.normal(0, 3, clients)
+    long = [("pre", "phq-9", pre), ("mid", "wai-sr", alliance), ("post", "phq-9", post)]
+    who = {"client_id": [f"c{n}" for n in range(clients)], "rater": "client", "scale": "total"}
+    rows = [pd.DataFrame({**who, "occasion": o, "measure": m, "score": s}) for o, m, s in long]
+    people = pd.DataFrame({"client_id": who["client_id"]})
+    return al.Study("mid", {"clients": people, "assessments": pd.concat(rows)})
+
+
+def test_an_outcome_at_occasions_follows_the_alliance_under_way_given_the_one_before():
+    study = at_occasions(80)
+    wide = study.tables["assessments"].pivot_table("score", "client_id", "occasion")
+    left = {one: wide[one] - np.polyval(np.polyfit(wide["pre"], wide[one], 1), wide["pre"])
+            for one in ("mid", "post")}  # fmt: skip
+    r = np.corrcoef(left["mid"], left["post"])[0, 1]
+    slope = r * left["post"].std() / left["mid"].std()
+    said = words(study)
+    assert said.startswith("With an alliance one point higher (mid), PHQ-9 at the end differs by")
+    assert f"{slope:.2f} points".replace("-", "−") in said
+    assert f"partial r = {r:.2f}".replace("-0", "−") in said
+    assert "by linear regression" in said
+
+
+def test_of_few_clients_nothing_is_said_of_the_alliance_under_way():
+    study = at_occasions(14)
+    rows = study.tables["assessments"]
+    few = rows[(rows["occasion"] != "mid") | rows["client_id"].isin([f"c{n}" for n in range(9)])]
+    assert words(study.with_tables(assessments=few)) == ""

@@ -54,7 +54,7 @@ Where two numbers cannot both be shown, the later one is withheld.
 """
 
 MEASURED = Entry("measured", "What was measured, and how", measured.build)
-NEED_SESSIONS = ("outcome", "ruptures")
+NEED_SESSIONS = ("ruptures",)
 NEED_ALLIANCE = ("outcome", "alliance", "ruptures")
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 import alliance_stats as al
 
-from ...core.display.formatting import p_after_comma
+from ...core.disclosure import WithheldError
+from ...core.display.formatting import number, p_after_comma
+from ...core.precision import for_page
+from ...description import first_and_last
 from ...errors import DesignError
-from ...study.times import OCCASION
+from ...gap.linear import least_squares
+from ...study.times import OCCASION, in_order, occasion_in_words
 from ..content import Block, Paragraph, Section
 from ..context import Context
 from .draft import Draft
@@ -24,18 +29,14 @@ KNOWN = 0.5
 
 def build(context: Context, draft: Draft) -> Section:
     """Return the section."""
-    draft.attempt("The model of alliance and outcome", lambda: model_blocks(context, draft))
+    make = occasion_blocks if context.time == OCCASION else model_blocks
+    draft.attempt("The model of alliance and outcome", lambda: make(context, draft))
     return draft.finish()
 
 
 def model_blocks(context: Context, draft: Draft) -> list[Block]:
     """Return the outcome on the alliance before, within and between clients, as one model."""
     alliance, outcome = context.alliance, context.outcome
-    if context.time == OCCASION:
-        raise DesignError(
-            "That the outcome of a session follows the alliance of the one before needs both at "
-            "sessions; this study has occasions."
-        )
     for score in (alliance, outcome):
         if score.measure not in set(context.study.scores["measure"].astype(str)):
             raise DesignError(
@@ -105,6 +106,68 @@ def session_pairs(context: Context) -> pd.DataFrame:
     else:
         parts = al.decompose(before, ["alliance_lag1"])
     return with_therapist(context.study, parts)
+
+
+def occasion_blocks(context: Context, draft: Draft) -> list[Block]:
+    """Return the last outcome on the alliance under way, the first outcome held equal."""
+    alliance, outcome, disclosure = context.alliance, context.outcome, context.disclosure
+    rows, when = under_way(context)
+    disclosure.require(rows["client_id"], "clients have the alliance and both outcomes")
+    told = disclosure.shows(rows["client_id"])
+    random = therapist_term(rows)
+    if random:
+        fit = al.fit_multilevel(f"post ~ alliance + pre{random}", rows, df=DF)
+        draft.say(fit.messages)
+        tidy = fit.tidy()
+    else:
+        columns = rows[["alliance", "pre"]].astype(float)
+        found = least_squares(rows["post"].to_numpy(dtype=float), columns)
+        tidy = found.rows(np.eye(3), ["Intercept", "alliance", "pre"])
+    exact = tidy[tidy["term"] == "alliance"]
+    shown = exact if told else for_page(exact, "MultilevelFit", rows["client_id"].nunique())
+    if shown.empty:
+        raise WithheldError("A slope of so few clients would tell how many they are.")
+    draft.used.update(alliance=alliance.measure, outcome=outcome.measure, occasion=when)
+    t, df = (float(exact[name].iloc[0]) for name in ("statistic", "df"))
+    r = f"; partial r = {number(t / np.hypot(t, np.sqrt(df)), bounded=True)}" if told else ""
+    draft.headline = (
+        f"With an alliance one point higher ({occasion_in_words(when)}), {outcome.title} at the "
+        f"end differs by {_effect(shown.iloc[0])}{r}, the {outcome.title} at the start held equal."
+    )
+    who = disclosure.people(rows["client_id"], "client")
+    arms = " of all arms together" if context.arms is not None else ""
+    model = "each therapist with a level of their own" if random else "by linear regression"
+    return [
+        Paragraph(
+            f"{draft.headline} {who[:1].upper()}{who[1:]}{arms} have all three scores; ratings of "
+            f"the alliance are the {alliance.rater}'s; {model}. This compares clients and does not "
+            "show what the alliance does: who was better by then may rate it higher, and whatever "
+            "else differs between clients is in it."
+        )
+    ]
+
+
+def under_way(context: Context) -> tuple[pd.DataFrame, str]:
+    """Return clients with first and last outcome and an alliance between, and when that was."""
+    alliance, outcome = context.alliance, context.outcome
+    pairs = first_and_last(
+        context.study, measure=outcome.measure, scale=outcome.scale, rater=outcome.rater
+    ).dropna(subset=["pre", "post"])
+    order = in_order(context.study.tables["assessments"])
+    places = {name: place for place, name in enumerate(order, 1)}  # as rows have them
+    ends = [places[one] for name in ("pre_when", "post_when") for one in set(pairs[name])]
+    rated = context.rows(alliance)
+    first, last = (min(ends), max(ends)) if ends else (0, 0)
+    between = rated[rated["session"].between(first, last, inclusive="neither")]
+    if between.empty:
+        raise DesignError(
+            f"The {alliance.title} was not measured between the first {outcome.title} and the last."
+        )
+    counts = between.groupby("session", observed=True).size()
+    when: Any = counts.idxmax()
+    own = between[between["session"] == when].rename(columns={"score": "alliance"})
+    rows = pairs[["client_id", "pre", "post"]].merge(own[["client_id", "alliance"]])
+    return with_therapist(context.study, rows), str(order[int(when) - 1])
 
 
 def _effect(row: pd.Series) -> str:
