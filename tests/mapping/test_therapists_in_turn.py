@@ -67,3 +67,13 @@ def test_pseudonyms_reach_it(study):
     names = set(al.pseudonymise(study, key="mv8-Qu3_zL0pTr5wXe9k").assessments["therapist_id"])
     assert len(names) == 8
     assert not names & set(study.assessments["therapist_id"])
+
+
+def test_a_handover_in_a_wide_file_counts_each_cell_once(tmp_path):
+    (tmp_path / "a.csv").write_text("pid,th1,th2,p1,p2\na,t1,t2,5,6\n")
+    (tmp_path / "study.yaml").write_text(
+        "name: s\nsources:\n  - {file: a.csv, client_id: pid, therapist_id: 'th{session}', "
+        "measures: [{measure: phq-9, rater: client, score: 'p{session}'}]}\n"
+    )
+    (problem,) = al.validate(tmp_path).problems
+    assert problem.message.endswith("Client a is under 2 therapists: t1 (1 row) and t2 (1 row).")

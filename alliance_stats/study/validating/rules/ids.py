@@ -178,7 +178,7 @@ def _split(
     kinds = rows.groupby(one, sort=True)["plain"].nunique()
     for name in kinds.index[kinds.to_numpy() > 1]:
         group = rows[rows[one] == name]
-        counts = _once_a_line(view, group)[other].value_counts()
+        counts = _once_a_cell(view, group, other)[other].value_counts()
         usual = sorted(counts.index, key=lambda value: (-counts[value], str(value)))[0]
         odd = group[group[other] != usual]
         table = odd["table"].iloc[0]
@@ -213,14 +213,18 @@ def _without_unknown(view: StudyView, rows: pd.DataFrame, one: str, other: str) 
     ]
 
 
-def _once_a_line(view: StudyView, group: pd.DataFrame) -> pd.DataFrame:
-    """Return one row for each record of a file, though several tables may be made of it."""
+def _once_a_cell(view: StudyView, group: pd.DataFrame, other: str) -> pd.DataFrame:
+    """Return one row for each cell that names `other`, though several tables may be made of it."""
     records = []
     for table, at in zip(group["table"], group["at"], strict=True):
         places = locate(view.origins.get(table), view.positions(table, np.array([at])))
-        ((line, when),) = places.records()
-        records.append((line[0] or f"table {table}", *line[1:], when))
-    return group[~pd.Series(records, dtype=object).duplicated().to_numpy()]
+        ((line, _),) = places.records()
+        column = places.layouts[places.layout[0]].columns.get(other, "")
+        records.append((line[0] or f"table {table}", *line[1:], column))
+    said = list(zip(records, group[other], strict=True))
+    named = {(cell[:-1], value) for cell, value in said if cell[-1]}
+    copies = [not cell[-1] and (cell[:-1], value) in named for cell, value in said]
+    return group[~(pd.Series(records, dtype=object).duplicated().to_numpy() | copies)]
 
 
 @rule(
