@@ -7,11 +7,14 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
+from alliance_stats.change.reliable import ReliableChanges
 from alliance_stats.core.display.journal import journal_table, written
 from alliance_stats.core.display.page import as_html, as_text, typeset
 from alliance_stats.core.display.rendering import cells
 from alliance_stats.core.display.sentences import findings
+from alliance_stats.core.results import Result
 from alliance_stats.inference.rows import coefficient_rows, tidy_rows
+from alliance_stats.ruptures.chance.table import ChanceTable
 
 LOG_TWO = 0.6931471805599453
 
@@ -181,3 +184,10 @@ def test_a_flow_shows_a_column_an_arm():
     assert lines[3].split()[0] == "Allocated"
     assert int(lines[3].split()[1]) == stages[0].clients
     assert "<table" in stages._repr_html_()
+
+
+@pytest.mark.parametrize("table", [ReliableChanges, ChanceTable])
+def test_a_table_that_shows_itself_as_a_result_has_all_that_results_have(table):
+    ways = {name for name in vars(Result) if not name.startswith("__")}
+    assert {name for name in ways if not hasattr(table, name)} == set()
+    assert table.merge is pd.DataFrame.merge

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..core.arguments import checked_table, numbers
 from ..core.people import CLIENT
-from ..core.results import Result
+from ..core.results import shown_as_result
 from ..errors import ColumnError, DesignError, listing, plural, require_columns
 from ..inference.shares import share_rows
 from ..instruments.criteria import CATEGORIES, Criterion, CriterionTable, criterion_of
@@ -27,15 +27,11 @@ if TYPE_CHECKING:
 MADE = ("change", "rci", "category")
 
 
+@shown_as_result
 class ReliableChanges(CriterionTable):
     """The clients' scores with ``change, rci, category``; made by `reliable_change`."""
 
-    term_labels, name_labels = Result.term_labels, Result.name_labels
-    shown, summary = Result.shown, Result.summary
-    text, methods, to_word = Result.text, Result.methods, Result.to_word
-    facts, _done, _table, _notes = Result.facts, Result._done, Result._table, Result._notes
-    _level, title, picture = Result._level, "Reliable change", ""
-    _ratio = _letter = _unit = intervals = ""
+    title = "Reliable change"
 
     @property
     def heading(self) -> str:

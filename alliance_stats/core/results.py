@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .display import page
 from .display.figures import picture_of
@@ -42,6 +42,7 @@ TIDY_COLUMNS: dict[str, str] = {
     "conf_high": "upper end of the confidence interval",
 }
 
+Frame = TypeVar("Frame")
 Z95 = 1.959963984540054
 """The normal quantile of two-sided 95 % intervals."""
 
@@ -232,3 +233,14 @@ class Result:
 
     def _repr_html_(self) -> str:
         return Result.to_html(self)
+
+
+def shown_as_result(table: type[Frame]) -> type[Frame]:
+    """Give a kind of DataFrame all ways of a result to show itself that it has not of its own.
+
+    Inherited they would take the place of a DataFrame's methods of the same name.
+    """
+    for name, value in vars(Result).items():
+        if not name.startswith("__") and not hasattr(table, name):
+            setattr(table, name, value)
+    return table

@@ -10,7 +10,7 @@ import pandas as pd
 from ...core.display.formatting import p_sentence
 from ...core.display.sentences import what_was_done
 from ...core.knowing_table import KnowingTable
-from ...core.results import Result
+from ...core.results import Result, shown_as_result
 from ...inference.rows import glance_row, tidy_rows
 from ..rates import SOON
 
@@ -36,17 +36,13 @@ SHARE_WORDS = {
 }
 
 
+@shown_as_result
 class ChanceTable(KnowingTable):
     """A row each for ruptures and repairs, found and expected; made by `expected_by_chance`.
 
     A DataFrame that shows itself with what the null assumes.
     """
 
-    term_labels, name_labels, summary = Result.term_labels, Result.name_labels, Result.summary
-    methods, to_word = Result.methods, Result.to_word
-    facts, _done, _table, _notes = Result.facts, Result._done, Result._table, Result._notes
-    intervals = ""
-    _level, picture, _ratio, _letter, _unit = Result._level, "", "", "", ""
     title = "Ruptures and repairs found, and expected of courses without ruptures"
 
     @property
