@@ -34,7 +34,7 @@ def test_a_table_by_arm_is_that_of_the_part(study, ask):
     assert found.columns[0] == "condition"
     for name, part in study.split("condition").items():
         own = found[found["condition"] == name].drop(columns="condition").reset_index(drop=True)
-        pd.testing.assert_frame_equal(own, ask(part), check_dtype=False)
+        pd.testing.assert_frame_equal(own, pd.DataFrame(ask(part)), check_dtype=False)
 
 
 def test_reliable_change_by_arm_has_one_criterion(study):
