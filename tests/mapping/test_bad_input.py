@@ -144,6 +144,21 @@ def test_an_occasion_of_unknown_order_is_told_with_the_line_that_mends_it(tmp_pa
     assert told(tmp_path, mended, a=rows) == []
 
 
+@pytest.mark.parametrize(("second", "n"), [("1.5", 1), ("2", 1), ("2.0", 1), ("post", 0)])
+def test_decimals_as_occasions_are_told_to_be_times(tmp_path, second, n):
+    source = f"- {{file: a.csv, client_id: id, occasion: m, week: m2, {PHQ}}}"
+    found = told(tmp_path, source, a=f"id,m,m2,phq\na,0.5,1,9\na,{second},2,8\n")
+    assert [p[:5] for p in found] == [("info", "occasions_are_times", "a.csv", 2, "m")][:n]
+    whole = told(tmp_path, source, a="id,m,m2,phq\na,0,1,9\na,12,2,8\n")
+    timed = told(
+        tmp_path,
+        source.replace("occasion: m, week: m2", "time: m"),
+        "time_unit: month\n",
+        a="id,m,phq\na,0.5,9\na,1.5,8\n",
+    )
+    assert whole == timed == []
+
+
 def test_two_words_for_one_stage_are_not_taken_for_a_mistyped_one(tmp_path):
     source = f"- {{file: a.csv, client_id: id, occasion: when, {PHQ}}}"
     rows = "id,when,phq\na,Prä,9\na,Ende,8\na,Entlassung,7\n"

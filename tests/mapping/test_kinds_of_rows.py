@@ -134,6 +134,51 @@ def test_rows_taken_twice_are_told(tmp_path):
     ]
 
 
+FORMS = "id,n,form,tot,oth\na,1,p,9,8\na,1,g,7,\nb,1,p,5,4\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        ("{form: p}", "{form: [p, g]}", "phq-9 of the client (total) and as gad-7 of the client"),
+        ("{form: p}", "{form: g}", ""),  # each its own rows
+    ],
+)
+@pytest.mark.parametrize("table", [True, False])
+def test_one_total_given_as_two_measures_is_told_once(tmp_path, first, second, words, table):
+    def source(where, measure):
+        held = (
+            "table: scores, columns: {client_id: id, session: n, score: tot}, constants: "
+            f"{{measure: {measure}, rater: client, scale: total}}"
+            if table
+            else "client_id: id, session: n, measures: "
+            f"[{{measure: {measure}, rater: client, score: tot}}]"
+        )
+        return f"- {{file: e.csv, where: {where}, {held}}}\n"
+
+    both = source(first, "phq-9") + source(second, "gad-7")
+    found = [p for p in told(study(tmp_path, both, e=FORMS)) if p[0] == "error"]
+    assert [(rule, row) for _, rule, row, _ in found] == [("rows_taken_twice", 2)][: len(words)]
+    assert all("2 rows (rows 2, 4)" in p[3] and words in p[3] for p in found)
+    assert all("lines 3 and 4 of study.yaml" in p[3] for p in found)
+
+
+@pytest.mark.parametrize(
+    "measures",
+    [
+        ("phq-9, rater: client, score: tot", "gad-7, rater: client, score: oth"),
+        ("phq-9, rater: client, score: tot, session: 0", "phq-9, rater: client, score: tot"),
+    ],
+)
+def test_other_cells_or_another_time_of_the_same_rows_are_not_taken_twice(tmp_path, measures):
+    both = "".join(
+        f"- {{file: e.csv, where: {{form: p}}, client_id: id, measures: [{{measure: {m}"
+        + ("}]}\n" if "session" in m else ", occasion: pre}]}\n")
+        for m in measures
+    )
+    assert [p for p in told(study(tmp_path, both, e=FORMS)) if p[0] == "error"] == []
+
+
 WORDS = "id,who,n,phq,gaf\n1,P,1,12,\n1,T,1,,55\n1,M,1,9,\n"
 BY_RATER = """\
     - file: e.csv

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ...errors import did_you_mean, listing, plural
 from ..origin import Problem, SetAside, SourceFile
+from .patterns import Pattern
 from .spec import SourceSpec
 from .values import as_word, codes_of, is_one_of, whole_numbers
 
@@ -48,14 +49,14 @@ class Takings:
             for n, (spec, rows) in enumerate(sources):
                 for other, others in sources[:n]:
                     twice = np.intersect1d(rows, others)
-                    if len(twice) and _same_use(spec, other):
+                    used = _used_twice(spec, other) if len(twice) else ""
+                    if used:
                         yield _problem(
                             "error",
                             "rows_taken_twice",
                             f"{plural(len(twice), 'row')} (row{'s' * (len(twice) > 1)} "
-                            f"{listing(twice, _SHOWN)}) of the file would be used twice in the "
-                            f"same way, by the sources of lines {other.line} and {spec.line} of "
-                            "study.yaml.",
+                            f"{listing(twice, _SHOWN)}) of the file would {used}, by the sources "
+                            f"of lines {other.line} and {spec.line} of study.yaml.",
                             "Give where: values that no row has for both.",
                             file,
                             twice,
@@ -74,12 +75,63 @@ class Takings:
         return rows[~np.isin(rows, np.concatenate([r for _, r in self.taken[file]]))]
 
 
-def _same_use(one: SourceSpec, other: SourceSpec) -> bool:
-    """Whether two sources make the same of a row: the same table, or a measure in common."""
-    if one.table is not None or other.table is not None:
-        return one.table == other.table and one.columns == other.columns
-    mine, theirs = ([replace(m, line=None) for m in s.measures] for s in (one, other))
-    return any(measure in theirs for measure in mine) or not (mine or theirs)
+def _used_twice(one: SourceSpec, other: SourceSpec) -> str:
+    """Return in words what two sources make twice of the rows they share; empty where nothing.
+
+    Rows may serve several sources as long as each takes other cells: one cell is one answer or one
+    total. Whose and of when it is may differ (both partners of a couple, an intake that is session
+    0 as well), and answers may make a short form too.
+    """
+    same_way = "be used twice in the same way"
+    if one.table not in _VALUES and other.table not in _VALUES:
+        return same_way if (one.table, one.columns) == (other.table, other.columns) else ""
+    mine, theirs = _uses_of(one), _uses_of(other)
+    for cells, (what, shared) in mine.items():
+        if cells in theirs:
+            before, also_shared = theirs[cells]
+            if what == before:
+                return same_way
+            if not (shared and also_shared and what[1:] == before[1:]):
+                return f"give '{cells[0]}' as {_in_words(before)} and as {_in_words(what)}"
+    return "" if mine or theirs else same_way
+
+
+_VALUES = {None: "", "ratings": "value", "scores": "score", "assessments": "score"}
+"""Tables of answers and scores, and the column that holds them; None for measures."""
+
+
+def _uses_of(spec: SourceSpec) -> dict[tuple[Any, ...], tuple[tuple[Any, ...], bool]]:
+    """Return cells (with whose and of when they are) → what they are, and whether items."""
+
+    def held(name: str) -> Any:
+        return spec.columns.get(name, spec.constants.get(name))
+
+    about = (spec.table, spec.episode, *map(held, ("client_id", "session", "occasion", "time")))
+    if spec.table is not None:
+        value = spec.columns.get(_VALUES[spec.table], _VALUES[spec.table])
+        return {(value, about): (tuple(map(held, ("measure", "rater", "scale", "item"))), False)}
+    return {
+        (_name_of(columns), (*about, m.session, m.occasion)): (
+            (m.measure, m.rater or held("rater"), scale),
+            scale == "items",
+        )
+        for m in spec.measures
+        for scale, columns in {"items": m.items, **m.scores}.items()
+        if columns is not None
+    }
+
+
+def _name_of(columns: Any) -> str:
+    """Return a column, a pattern, or columns one by one as text."""
+    if isinstance(columns, dict):
+        return ", ".join(columns.values())
+    return columns.text if isinstance(columns, Pattern) else str(columns)
+
+
+def _in_words(what: tuple[Any, ...]) -> str:
+    measure, rater, *rest = what
+    by = f" of the {rater}" if rater else ""
+    return f"{measure or 'the measure in its column'}{by}" + "".join(f" ({x})" for x in rest if x)
 
 
 def _problem(

@@ -114,6 +114,12 @@ class _Examination:
             registry,
             self.raw.options,
             frozenset((p.rule, p.file, p.column) for p in self.raw.problems),
+            frozenset(
+                (p.file, p.sheet, row)
+                for p in self.raw.problems
+                if p.rule == "rows_taken_twice" and p.row is not None
+                for row in (p.row, *p.also_rows)
+            ),
         )
 
     def run(self) -> None:

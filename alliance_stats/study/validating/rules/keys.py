@@ -123,13 +123,12 @@ def _surely_once(view: StudyView) -> bool:
 def _told_elsewhere(view: StudyView, table: str, rows: np.ndarray) -> bool:
     """Return whether another rule tells it: an instrument not known, two therapists, two sites.
 
-    Rows that two sources take are told by what takes them.
+    A row that two sources take wrongly is told by what takes it, and so is a row beside it.
     """
     frame = view.frames[table]
-    twice = {file for rule, file, _ in view.named if rule == "rows_taken_twice"}
-    if twice:
+    if view.twice:
         lines = locate(view.origins.get(table), view.positions(table, rows)).lines()
-        if len({row for _, _, row in lines}) == 1 and {file for file, *_ in lines} <= twice:
+        if len(lines) <= 2 and len(view.twice.intersection(lines)) == 1:
             return True
     if "measure" in frame and frame["measure"].iloc[rows[0]] not in view.registry:
         return any(rule == "unknown_measure" for rule, *_ in view.named)

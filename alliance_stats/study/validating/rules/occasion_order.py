@@ -1,7 +1,8 @@
-"""The rule about occasions whose place in the treatment nobody can tell from their labels."""
+"""The rules about occasions whose labels do not say when they come, or say it as times."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -54,3 +55,33 @@ def occasion_order_unknown(view: StudyView) -> Iterator[Finding]:
         "is, by time: or week: (a column of numbers).",
         together=True,
     )
+
+
+@rule(
+    "occasions_are_times",
+    level="info",
+    stage="meaning",
+    looks_for="occasions that are all numbers with decimals, which are times read as labels",
+)
+def occasions_are_times(view: StudyView) -> Iterator[Finding]:
+    """Find occasions that are times: as labels nothing knows how far apart they are."""
+    if not view.has("assessments", "occasion") or view.has("assessments", "time"):
+        return
+    occasion = view.codes("assessments", "occasion")
+    labels = sorted(occasion.used())
+    if not all(map(_NUMBER.fullmatch, labels)) or not any(map(_FRACTION.search, labels)):
+        return
+    yield Finding(
+        "assessments",
+        f"The occasions are numbers with decimals ({listing(labels, 4)}) and are read as labels: "
+        "nothing knows how far apart they are.",
+        np.flatnonzero(occasion.codes >= 0),
+        column="occasion",
+        hint="If they are times, give the column as time: instead of occasion:, with time_unit: "
+        "day, week or month.",
+        together=True,
+    )
+
+
+_NUMBER = re.compile(r"-?\d+(?:[.,]\d+)?")
+_FRACTION = re.compile(r"[.,]\d*[1-9]")

@@ -71,6 +71,8 @@ class StudyView:
         What the mapping said about the study.
     named
         Places already spoken of while reading: ``(rule, file, column)``.
+    twice
+        Rows that two sources take wrongly: ``(file, sheet, row)``.
     remembered
         What rules share and is costly to make; emptied when a table changes.
     """
@@ -82,12 +84,13 @@ class StudyView:
         registry: Any,
         options: Mapping[str, Any],
         named: frozenset[tuple[str, str, str]] = frozenset(),
+        twice: frozenset[tuple[str, str, int]] = frozenset(),
     ) -> None:
         self.frames = {name: frame.reset_index(drop=True) for name, frame in frames.items()}
         self.origins = dict(origins)
         self.registry = registry
         self.options = dict(options)
-        self.named = named
+        self.named, self.twice = named, twice
         self._at: dict[str, np.ndarray] = {}
         self._codes: dict[tuple[str, str], Codes] = {}
         self._runs: dict[str, Runs] = {}
