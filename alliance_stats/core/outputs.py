@@ -34,7 +34,12 @@ _JOURNAL = "journal.json"
 
 
 def write_whole(
-    path: str | os.PathLike[str], content: bytes, *, what: str, make_folder: bool = False
+    path: str | os.PathLike[str],
+    content: bytes,
+    *,
+    what: str,
+    make_folder: bool = False,
+    private: bool = False,
 ) -> Path:
     """Write a file in one step: a reader finds the old one or the new one, never a half.
 
@@ -48,6 +53,8 @@ def write_whole(
         The file in words, as in ``"the report"``; it opens the message where writing fails.
     make_folder
         Make the folder where it is not there; else that is an error.
+    private
+        Let nobody but the owner read it (`owner_only`), whatever stood there: it has ids or rows.
 
     Raises
     ------
@@ -75,7 +82,9 @@ def write_whole(
                 stream.write(content)
                 stream.flush()
                 os.fsync(stream.fileno())
-            if target.exists():
+            if private:
+                owner_only(new)
+            elif target.exists():
                 new.chmod(target.stat().st_mode & 0o777)
             new.replace(target)
     except (OSError, ValueError, RuntimeError) as error:
@@ -89,15 +98,10 @@ def write_whole(
 
 
 def owner_only(path: Path) -> None:
-    """Let nobody but the owner read a file or folder, where the system knows owners (POSIX).
-
-    A file that is not there is made, so that what is written to it was never open to others.
-    """
+    """Let nobody but the owner read a file or folder, where the system knows owners (POSIX)."""
     if os.name != "posix":
         return
     with suppress(PermissionError):  # it is somebody else's, who decides who reads it
-        if not path.exists():
-            path.touch(0o600)
         path.chmod(0o700 if path.is_dir() else 0o600)
 
 

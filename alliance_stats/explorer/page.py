@@ -84,7 +84,9 @@ class Explorer:
         if target.suffix.lower() not in (".html", ".htm"):
             raise AllianceStatsError(f"The page is written as .html, not '{target.name}'.")
         keep_inputs(target, self.folder)
-        return write_whole(target, self.html.encode(), what="the page", make_folder=True)
+        private = self.show_persons and not self.synthetic
+        content = self.html.encode()
+        return write_whole(target, content, what="the page", make_folder=True, private=private)
 
     def __repr__(self) -> str:
         who = f"{len(self.content['clients'])} clients" if self.show_persons else "means"

@@ -99,10 +99,10 @@ def section_record(section: Section) -> dict[str, Any]:
     }
 
 
-def write_json(content: Mapping[str, Any], path: Path) -> None:
-    """Write strict JSON: no NaN, sorted nothing, one indent, UTF-8."""
+def as_json(content: Mapping[str, Any]) -> bytes:
+    """Return strict JSON: no NaN, sorted nothing, one indent, UTF-8."""
     text = json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8", newline="\n")
+    return f"{text}\n".encode()
 
 
 def rounded(value: Any, mask: Callable[[str], str]) -> Any:

@@ -14,7 +14,7 @@ from ..core.display.figures import for_print, mark_synthetic, mask_texts, settle
 from ..core.display.formatting import count
 from ..core.display.rendering import to_csv, write_frame
 from ..core.display.table import Table
-from ..core.outputs import keep_inputs, owner_only
+from ..core.outputs import keep_inputs, owner_only, write_whole
 from ..errors import AllianceStatsError
 from . import manifest
 from .content import Figure, Section
@@ -79,6 +79,8 @@ def write_files(folder: Path, context: Context, sections: Sequence[Section]) -> 
     )
     (folder / "index.html").write_text(page, encoding="utf-8", newline="\n", errors="replace")
     _write_manifest(folder, context, sections, names, made)
+    for path in (folder, *folder.rglob("*")) if private and not synthetic else ():
+        owner_only(path)
     return made
 
 
@@ -117,7 +119,8 @@ def _write_manifest(
         "sections": [manifest.section_record(section) for section in sections],
         "outputs": [*written, "run.json"],
     }
-    manifest.write_json(manifest.rounded(manifest.plain(content), names.mask), folder / "run.json")
+    shared = manifest.rounded(manifest.plain(content), names.mask)
+    (folder / "run.json").write_bytes(manifest.as_json(shared))
 
 
 def _how(context: Context, made: str) -> dict[str, Any]:
@@ -165,9 +168,7 @@ def write_account(
         ignore = place.parent / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n", encoding="utf-8")
-    owner_only(place)
-    manifest.write_json(content, place)
-    return place
+    return write_whole(place, manifest.as_json(content), what="the private account", private=True)
 
 
 def facts(context: Context) -> list[tuple[str, str]]:

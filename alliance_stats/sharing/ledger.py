@@ -259,9 +259,9 @@ class Ledger:
         content = json.dumps(held, indent=1).encode()
         if self.path.parent.is_dir():
             owner_only(self.path.parent)
-        write_whole(self.path, content, what="the ledger of shared files", make_folder=True)
+        what = "the ledger of shared files"
+        write_whole(self.path, content, what=what, make_folder=True, private=True)
         owner_only(self.path.parent)
-        owner_only(self.path)
 
 
 def today() -> str:

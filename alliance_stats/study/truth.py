@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..core.outputs import write_whole
 from ..errors import AllianceStatsError, did_you_mean
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Truth:
 
     def to_json(self, path: str | Path, *, decimals: int | None = None) -> None:
         """Write the truth as JSON; `decimals` rounds what was realised, to keep files small."""
-        Path(path).write_text(self.to_text(decimals=decimals), encoding="utf-8", newline="\n")
+        write_whole(path, self.to_text(decimals=decimals).encode(), what="the truth")
 
     def to_text(self, *, decimals: int | None = None) -> str:
         """Return the truth as JSON text, one table a line."""
@@ -82,7 +83,7 @@ class Truth:
             f"{json.dumps(name)}:{json.dumps(part, separators=(',', ':'), allow_nan=False)}"
             for name, part in content.items()
         )
-        return "{" + ",\n".join(parts) + "}\n"
+        return '{"made_by": "alliance_stats",\n' + ",\n".join(parts) + "}\n"
 
 
 _FRAMES = ("sessions", "clients", "therapists")

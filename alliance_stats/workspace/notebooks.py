@@ -94,7 +94,9 @@ def run_notebook(
     elif show_persons:
         say_private(notebook)
     page = _as_page(notebook, title=source.stem)
-    return write_whole(target, page.encode(), what="the page", make_folder=True)
+    return write_whole(
+        target, page.encode(), what="the page", make_folder=True, private=show_persons
+    )
 
 
 def _require_lab() -> None:

@@ -1,5 +1,7 @@
 """What is written is written whole or not at all, and never over a study's own files."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,8 @@ import alliance_stats as al
 from alliance_stats.cli import main
 from alliance_stats.core.outputs import write_whole
 from alliance_stats.dropout.prediction.tripod import Tripod
+from alliance_stats.explorer.page import Explorer
+from alliance_stats.study.truth import Truth, read_truth
 
 
 @pytest.fixture
@@ -138,3 +142,42 @@ def test_tables_and_checklists_know_their_own_pages_from_others(tmp_path):
             path.write_bytes(b"somebody's own")
             with pytest.raises(al.AllianceStatsError, match="would be lost; nothing was written"):
                 write(path)
+
+
+def test_a_truth_is_written_whole_over_none_but_a_truth(tmp_path, monkeypatch):
+    truth, path, mine = Truth({"seed": 1}), tmp_path / "truth.json", tmp_path / "mine.json"
+    truth.to_json(path)
+    Truth({"seed": 2}).to_json(path)
+    assert dict(read_truth(path)) == {"seed": 2}
+    mine.write_text("{}", "utf-8")
+    with pytest.raises(al.AllianceStatsError, match="did not write"):
+        truth.to_json(mine)
+    monkeypatch.setattr("pathlib.Path.replace", _fails)
+    with pytest.raises(al.AllianceStatsError, match="There is no room"):
+        truth.to_json(path)
+    assert dict(read_truth(path)) == {"seed": 2}
+
+
+def open_to_others(*paths):
+    """Return the files that others may read, where the system knows owners as POSIX does."""
+    return [path for path in paths if os.name == "posix" and path.stat().st_mode & 0o077]
+
+
+@pytest.mark.parametrize("name", ["page.html", "book.xlsx"])
+def test_what_shows_ids_and_rows_is_for_its_owner_alone(folder, tmp_path, name):
+    report, out = al.validate(folder), tmp_path / name
+    write = report.to_html if name.endswith(".html") else report.to_xlsx
+    assert open_to_others(write(out)) == []
+    out.chmod(0o644)
+    assert open_to_others(write(out)) == []
+
+
+@pytest.mark.parametrize("persons", [True, False])
+def test_pages_and_reports_of_persons_are_for_their_owner_alone(only, tmp_path, persons):
+    only("measured")
+    study = al.simulate_study(n_clients=12, n_therapists=3, seed=1)._with(synthetic=False)
+    explorer = Explorer("x", synthetic=False, content={"persons": persons})
+    report = al.write_report(study, tmp_path / "report", replicates=2, individual_courses=persons)
+    written = [p for p in report.folder.rglob("*") if p.is_file()]
+    private = open_to_others(explorer.save(tmp_path / "page.html"), *written) == []
+    assert private == persons or os.name != "posix"

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from ...core.arguments import checked_choice, shown
+from ...core.outputs import write_whole
 from ...core.yaml_reading import read_yaml
 from ...errors import DesignError, ReadError, did_you_mean, listing
 from .fitting import EFFECTS, RESPONSES
@@ -113,10 +114,8 @@ class AnalysisPlan:
         if not target.parent.is_dir():
             raise DesignError(f"There is no folder '{target.parent}' to save the plan in.")
         content = {**self.as_dict(), "fingerprint": self.fingerprint}
-        target.write_text(
-            yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8"
-        )
-        return target
+        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+        return write_whole(target, text.encode(), what="the plan")
 
     def differences(self, done: Mapping[str, Any]) -> pd.DataFrame:
         """Return what was done otherwise than planned: ``choice, planned, done``.

@@ -76,7 +76,10 @@ class ValidationReport:
         return {level: levels.count(level) for level in LEVELS}
 
     def to_html(self, path: str | os.PathLike[str]) -> Path:
-        """Write the report as one page that needs no network; return its path."""
+        """Write the report as one page that needs no network; return its path.
+
+        It may quote ids and values, so nobody but you may read the file, as with `to_xlsx`.
+        """
         from .report_html import write_html
 
         return write_html(self, Path(path))

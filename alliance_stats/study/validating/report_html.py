@@ -28,9 +28,10 @@ STYLE = "font-family: sans-serif; max-width: 60rem"
 
 
 def write_html(report: ValidationReport, path: Path) -> Path:
-    """Write the report as one self-contained page, never over a file of the study."""
+    """Write the report as one page for the owner alone, never over a file of the study."""
     keep_inputs(path, report.folder)
-    return write_whole(path, report_page(report).encode("utf-8", "replace"), what="the report")
+    page = report_page(report).encode("utf-8", "replace")
+    return write_whole(path, page, what="the report", private=True)
 
 
 def report_page(report: ValidationReport) -> str:

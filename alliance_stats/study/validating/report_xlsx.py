@@ -58,9 +58,9 @@ class _Marks:
 
 
 def write_xlsx(report: ValidationReport, path: Path) -> Path:
-    """Write the workbook, never over a file of the study."""
+    """Write the workbook for the owner alone, never over a file of the study."""
     keep_inputs(path, report.folder)
-    return write_whole(path, _workbook(report), what="the workbook")
+    return write_whole(path, _workbook(report), what="the workbook", private=True)
 
 
 def _workbook(report: ValidationReport) -> bytes:
