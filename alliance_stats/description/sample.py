@@ -16,18 +16,15 @@ from ..core.display.shown import ShownTable
 from ..core.display.table import Table
 from ..core.people import CLIENT, THERAPIST, same_ids
 from ..errors import AllianceStatsWarning, DesignError, listing, plural, require_columns, warn
-from ..study.labels import labelled
+from ..study.labels import labelled, of_age_or_sex
 from ..study.select import KEYS, ScoreName
 from ..study.splitting import groups_of
-from ..study.stages import stage_of, words_in
+from ..study.stages import stage_of
 from ..study.times import OCCASION, SESSION, in_order
 
 if TYPE_CHECKING:
     from ..study import Study
 
-AGE_OR_SEX = {"age", "alter", "leeftijd", "edad", "sex", "sexe", "sexo", "gender", "genre",
-              "genero", "geschlecht", "geschl", "geslacht", "female", "male"}  # fmt: skip
-"""Words of age and sex that a column's name begins or ends with, or its label begins with."""
 MOST_LEVELS = 8
 """Text of more values is no category that a table of the sample can show."""
 FEWEST_NUMBERS = 3
@@ -65,7 +62,8 @@ def sample_table(
     by
         A column of the clients (``condition``, ``site_id``) for a description of each group.
     columns
-        Columns of the clients that are described; those of age and sex if left out.
+        Columns of the clients that are described; those of age and sex if left out, which may also
+        stand beside the sessions, the same at each.
 
     Returns
     -------
@@ -181,6 +179,7 @@ def characteristics(
     """Return what is known of clients; what cannot be shown is told in `messages`."""
     clients = study.table("clients").drop_duplicates(CLIENT).set_index(CLIENT)
     if columns is None:
+        clients = _told_by_sessions(study, clients, messages)
         wanted = [name for name in clients.columns if _is_age_or_sex(study, str(name))]
     else:
         wanted = names(columns, "columns")
@@ -196,9 +195,23 @@ def characteristics(
 
 
 def _is_age_or_sex(study: Study, name: str) -> bool:
-    named, labels = words_in(name), study.labels.get(name)
-    title = words_in(labels.title) if labels else []
-    return not AGE_OR_SEX.isdisjoint({*named[:1], *named[-1:], *title[:1]})
+    labels = study.labels.get(name)
+    return of_age_or_sex(name, labels.title if labels else "")
+
+
+def _told_by_sessions(study: Study, clients: pd.DataFrame, messages: list[str]) -> pd.DataFrame:
+    """Return clients with the age and sex that stand beside their sessions, the same at each."""
+    sessions = study.tables.get("sessions")
+    if sessions is None:
+        return clients
+    for name in sessions.columns.difference(clients.columns, sort=False):
+        if _is_age_or_sex(study, str(name)):
+            known = sessions[[CLIENT, name]].dropna().drop_duplicates().set_index(CLIENT)[name]
+            if not known.index.is_unique:
+                messages.append(f"'{name}' differs between sessions of a client and is not shown.")
+            elif len(known):
+                clients = clients.assign(**{str(name): known.reindex(clients.index)})
+    return clients
 
 
 def _typed(column: pd.Series) -> pd.Series:

@@ -8,6 +8,12 @@ from typing import Any
 
 import pandas as pd
 
+from .stages import words_in
+
+AGE_OR_SEX = {"age", "alter", "leeftijd", "edad", "sex", "sexe", "sexo", "gender", "genre",
+              "genero", "geschlecht", "geschl", "geslacht", "female", "male"}  # fmt: skip
+"""Words of age and sex that a column's name begins or ends with, or its label begins with."""
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -122,3 +128,9 @@ def _key(code: Any) -> str:
     if isinstance(code, float) and code.is_integer():
         return str(int(code))
     return str(code)
+
+
+def of_age_or_sex(name: str, title: str = "") -> bool:
+    """Return whether a column's name or label says that it holds an age or a sex."""
+    named = words_in(name)
+    return not AGE_OR_SEX.isdisjoint({*named[:1], *named[-1:], *words_in(title)[:1]})

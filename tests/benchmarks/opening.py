@@ -5,8 +5,9 @@
 Prints, for a long file (a row an answer), a wide one (a row a session) and a wider one (a row a
 client, thirteen sessions in the names of 585 columns; ten times the answers), the time of
 `open_study` and scoring as a multiple of `pandas.read_csv` of the same file, and the peak of
-memory as a multiple of the table's own. The aims: at most 3.2 times the time for the long file,
-4 times for the wider one.
+memory as a multiple of the finished study's tables (a wide file's answers in rows) and of the file
+as pandas holds it. The aims: at most 3.2 times the time for the long file, 4 times for the wider
+one, and twice the finished tables in memory for both.
 """
 
 from __future__ import annotations
@@ -130,15 +131,19 @@ def report(name: str, file: Path) -> tuple[float, float]:
     """Measure one study and print its two ratios."""
     table = pd.read_csv(file)
     size = int(table.memory_usage(deep=True).sum())
+    study = al.open_study(file.parent)
+    held = sum(int(each.memory_usage(deep=True).sum()) for each in study.tables.values())
+    del study
     plain = fastest(lambda: pd.read_csv(file))
     whole = fastest(lambda: open_and_score(file.parent))
-    memory = peak(lambda: open_and_score(file.parent)) / size
+    most = peak(lambda: open_and_score(file.parent))
     print(
         f"{name}: {len(table):,} rows, read_csv {plain:.3f} s, open + validate + score "
-        f"{whole:.3f} s: {whole / plain:.2f} times; peak memory {memory:.2f} times the table's "
-        f"{size / 1e6:.0f} MB"
+        f"{whole:.3f} s: {whole / plain:.2f} times; peak memory {most / 1e6:.0f} MB, "
+        f"{most / held:.2f} times the study's tables ({held / 1e6:.0f} MB), "
+        f"{most / size:.2f} times the file in pandas ({size / 1e6:.0f} MB)"
     )
-    return whole / plain, memory
+    return whole / plain, most / held
 
 
 def main() -> int:
@@ -149,9 +154,9 @@ def main() -> int:
         open_and_score(long.parent)  # imports are not what is measured
         cost, memory = report("long", long)
         report("wide", wide)
-        wider, _ = report("wider", write_wider(Path(folder) / "wider", 10 * n_rows))
-    missed = cost > MOST_TIME or memory > MOST_MEMORY or wider > MOST_TIME_WIDER
-    return int(missed)
+        wider, memory_wider = report("wider", write_wider(Path(folder) / "wider", 10 * n_rows))
+    slow = cost > MOST_TIME or wider > MOST_TIME_WIDER
+    return int(slow or max(memory, memory_wider) > MOST_MEMORY)
 
 
 if __name__ == "__main__":

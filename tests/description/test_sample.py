@@ -48,6 +48,24 @@ def cell(found, arm, variable, column, level=""):
     return rows.loc[rows["level"] == level, column].item()
 
 
+def test_age_and_sex_beside_each_session_are_in_the_sample():
+    clients = pd.DataFrame({"client_id": ["a", "b", "c"]})
+    rows = [("a", 1, "f", 30.0, 1), ("a", 2, "f", 30.0, 2), ("b", 1, "m", 41.0, 1)]
+    names = ["client_id", "session", "geschlecht", "age", "mood"]
+    sessions = pd.DataFrame(rows, columns=names).assign(attended=True)
+    found = al.sample_table(al.Study("s", {"clients": clients, "sessions": sessions}))
+    sexes = found[found["variable"] == "geschlecht"].set_index("level")
+    assert sexes["n"].to_dict() == {"f": 1, "m": 1}
+    assert set(sexes["n_missing"]) == {1}
+    assert "mood" not in set(found["variable"])
+    older = sessions.assign(age=[30.0, 31.0, 41.0])
+    found = al.sample_table(al.Study("s", {"clients": clients, "sessions": older}))
+    assert "age" not in set(found["variable"])
+    assert found.attrs["messages"] == (
+        "'age' differs between sessions of a client and is not shown.",
+    )
+
+
 def test_the_sample_is_what_a_pencil_gives(study):
     with pytest.warns(al.AllianceStatsWarning, match="1 client has no 'condition'"):
         found = al.sample_table(study, by="condition")

@@ -303,12 +303,12 @@ def test_a_mean_beyond_its_range_is_not_placed():
 
 
 def test_columns_of_several_parts_stand_behind_the_name_of_their_part(tmp_path):
-    sheet = one_form("wai{i}", "wai-sr", items=True).assign(age=30, sex=1)
+    sheet = one_form("wai{i}", "wai-sr", items=True).assign(town=30, mood=1)
     sheet.to_csv(tmp_path / "a.csv", index=False)
     sheet.assign(**{f"q{n}x": 9 for n in range(5)}).to_csv(tmp_path / "b.csv", index=False)
     _, left = al.suggest_mapping(tmp_path).tables().values()
     named = left["columns"].tolist()
-    assert named == ["a.csv: age, sex", "b.csv: age, sex, q0x ... q4x (5)"]
+    assert named == ["a.csv: town, mood", "b.csv: town, mood, q0x ... q4x (5)"]
 
 
 def test_more_names_than_a_line_bears_are_counted():

@@ -135,6 +135,13 @@ def test_the_text_says_what_to_check_and_what_was_not_placed():
     assert "  - {measure: phq-9, rater: client, items: 'phq_{item}'}" in text
 
 
+@pytest.mark.parametrize("name", ["sex", "Gender_A", "Geschlecht", "client_age", "v3"])
+def test_age_and_sex_are_known_though_they_have_no_role(name):
+    frame = lab_frame().rename(columns={"mood": name})
+    frame.attrs["variable_labels"] = {"v3": "Sex of the client"}
+    assert "for the table of the sample" in al.suggest_mapping(frame).unplaced[name]
+
+
 def test_without_a_client_the_draft_says_so():
     draft = al.suggest_mapping(pd.DataFrame({"a": [1, 2], "b": [3, 4]}))
     assert draft.doubts[0] == (

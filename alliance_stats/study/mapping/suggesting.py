@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ...errors import ColumnError, ReadError, listing
+from ..labels import of_age_or_sex
 from ..reading import load, read_table
 from ..reading.kinds import files_in
 from .draft import MappingDraft, one_line
@@ -325,4 +326,6 @@ def _why(name: str, label: str) -> str:
         return "may count treatments, but nobody has two; if so, write episode: " + one_line(name)
     if maybe_session(name):
         return "may count sessions; if so, write session: " + one_line(name)
+    if of_age_or_sex(name, label):
+        return "age or sex, no measure; it comes along as it is, for the table of the sample"
     return "no known role or measure in its name; it comes along as it is"
