@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # two workers of two threads wait for one another
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers of two threads wait for one another
 
 import pandas as pd
 import pytest
