@@ -36,6 +36,37 @@ def test_from_messy_files_to_the_report(served, messy, tab, monkeypatch):
     assert page.is_hidden("#error")
 
 
+def test_answers_that_come_late_are_not_shown_over_later_ones(served, tmp_path, tab):
+    rows = [f"c{n},1,{','.join('1' * 9)}" for n in range(40)]
+    rows[3], rows[9] = f"c3,1,7{',1' * 8}", f"c9,1{',1' * 8},8"
+    head = f"pid,session,{','.join(f'phq9_{n}' for n in range(1, 10))}"
+    (tmp_path / "a.csv").write_text("\n".join([head, *rows]))
+    page = tab()
+    page.goto(f"http://127.0.0.1:{served}/?token={TOKEN}")
+    held = []
+    page.route("**/sheet?*", lambda route: held.append(route), times=1)
+    page.set_input_files("#pick", str(tmp_path / "a.csv"))
+    page.wait_for_selector("#problems li:nth-child(2)")
+    page.click("#problems li:nth-child(2) button")
+    page.wait_for_selector("#sheet td.here:text-is('8')")
+    with page.expect_response("**/sheet?*"):
+        held[0].continue_()
+    page.wait_for_timeout(200)
+    assert page.inner_text("#sheet td.here") == "8"
+
+    order = []
+    page.on("request", lambda one: one.method == "POST" and order.append("asked"))
+    page.on("response", lambda one: one.request.method == "POST" and order.append("answered"))
+    page.evaluate("""for (const name of ["session", "pid"]) {
+        const one = document.querySelector(`[aria-label='What ${name} holds']`);
+        one.value = "out"; one.dispatchEvent(new Event("change"));
+    }""")
+    for _ in range(100):
+        if order.count("answered") < 2:
+            page.wait_for_timeout(50)
+    assert order == ["asked", "answered", "asked", "answered"]
+
+
 def test_of_a_file_of_600_columns_the_page_lays_out_what_can_be_looked_at(served, tmp_path, tab):
     names = [
         "pid",

@@ -1,7 +1,8 @@
 "use strict";
 (() => {
   const $ = (id) => document.getElementById(id);
-  let state = null, shown = null, busy = 0;
+  let state = null, shown = null, busy = 0, looked = 0;
+  let turn = Promise.resolve(); // changes wait for each other: an older answer must not come last
 
   function make(tag, given, ...inside) {
     const one = document.createElement(tag);
@@ -34,23 +35,24 @@
     }
   }
 
-  async function change(method, path, body) {
+  const inTurn = (work) => { turn = turn.then(work); return turn; };
+  const change = (method, path, body) => inTurn(async () => {
     try {
       const answer = await ask(method, path, body);
       say("");
       show(answer);
     } catch (error) { say(error.message); if (state) show(state); }
-  }
+  });
   const choose = (what) => change("POST", "/choose", JSON.stringify(what));
 
-  async function upload(files) {
+  const upload = (files) => inTurn(async () => {
     const wrong = [];
     for (const file of files) {
       try { show(await ask("PUT", "/files/" + encodeURIComponent(file.name), file)); }
       catch (error) { wrong.push(error.message); }
     }
     say(wrong.join(" "));
-  }
+  });
 
   // -- files ---------------------------------------------------------------------------------
 
@@ -177,6 +179,7 @@
     $("problems").replaceChildren(...rows);
     $("split").classList.toggle("alone", true);
     $("sheetbox").hidden = true;
+    looked++;
     const names = { table: "Table", rows_in: "Rows read", rows_kept: "Rows used", rows_set_aside: "Set aside", reasons: "Why" };
     const table = $("rows");
     table.replaceChildren(make("thead", {}, make("tr", {}, ...Object.values(names).map((text) => make("th", {}, text)))),
@@ -188,8 +191,10 @@
   async function showSheet(at, quiet, row, column) {
     const problem = state.problems[at];
     if (!problem.file) return;
+    const mine = ++looked;
     try {
       const sheet = await ask("GET", "/sheet?" + new URLSearchParams({ file: problem.file, sheet: problem.sheet, row: String(row || problem.row || 1), column: column || problem.column || "" }));
+      if (mine !== looked) return; // something else is looked at by now
       shown = { at, first: sheet.first, row, column, before: sheet.before, after: sheet.after };
       const marks = new Map(sheet.marks.map((one) => [one.row + "\n" + one.column, one]));
       const head = make("tr", {}, make("th", {}, ""), ...sheet.columns.map((name) => {
