@@ -17,13 +17,13 @@ STAGES: tuple[tuple[str, str], ...] = (
     ("pre", "baseline bl"),
     ("pre", "pre prae pra pretest praetest pratest pramessung praemessung vormessung vortest "
      "beginn therapiebeginn behandlungsbeginn begin beginning start therapiestart pretreatment "
-     "beginmeting voormeting debut inicio"),
+     "beginmeting voormeting debut inicio pretratamiento"),
     ("mid", "mid middle midpoint midtreatment interim mitte therapiemitte zwischen "
      "zwischenmessung zwischenerhebung verlauf verlaufsmessung halbzeit tussen tussenmeting "
      "tussentijds midden milieu mitad intermedio"),
-    ("post", "post posttest postrx postmessung posttreatment nachmessung nachtest end ende "
+    ("post", "post posttest postest postrx postmessung posttreatment nachmessung nachtest end ende "
      "therapieende behandlungsende termination discharge abschluss therapieabschluss "
-     "abschlussmessung entlassung einde eindmeting nameting ontslag fin sortie final alta"),
+     "abschlussmessung entlassung einde eindmeting nameting ontslag fin sortie final alta postratamiento"),
     ("followup", "followup follow fu catamnesis katamnese nachsorge suivi seguimiento"),
 )  # fmt: skip
 """Stages in the order in which a treatment passes them, and the words for each.

@@ -63,13 +63,14 @@ def guess_measures(
     registry: Any,
     *,
     by_session: bool = False,
+    rater: str = "",
     notes: Mapping[str, Any] | None = None,
 ) -> tuple[list[Guess], dict[str, str]]:
     """Return the measures found among columns, and why likely columns were not placed.
 
     `by_session`: a column counts the sessions, so the lone number in a name is no session
-    (``WAI_T01`` is an item of the therapist's form, not a score of session 1). `notes` hold the
-    labels of answers, and which codes mean missing.
+    (``WAI_T01`` is an item of the therapist's form, not a score of session 1). `rater`: who
+    rated where no column says it. `notes` hold the labels of answers, and which codes mean missing.
     """
     guesses: list[Guess] = []
     why: dict[str, str] = {}
@@ -78,7 +79,7 @@ def guess_measures(
     families = families_of([n for n in names if n in numeric and "{" not in n], known.aliases)
     for family in sorted(families, key=lambda f: -len(f.names)):
         try:
-            guess = _guess(frame, names, family, known, guesses, by_session, notes or {})
+            guess = _guess(frame, names, family, known, guesses, by_session, rater, notes or {})
         except UnplacedError as reason:
             why |= dict.fromkeys(family.names, str(reason))
             continue
@@ -111,6 +112,7 @@ def _guess(
     known: Known,
     there: list[Guess],
     by_session: bool,
+    rater: str,
     notes: Mapping[str, Any],
 ) -> Guess | None:
     """Return what a family is, None where its names say nothing, or raise why it is open."""
@@ -126,7 +128,7 @@ def _guess(
     reasons = []
     for named in readings:
         try:
-            guess = _as_read(family, named, answers, known.registry, there, by_session)
+            guess = _as_read(family, named, answers, known.registry, there, by_session, rater)
         except UnplacedError as reason:
             reasons.append(str(reason))
             continue
@@ -150,6 +152,7 @@ def _as_read(
     registry: Any,
     there: list[Guess],
     by_session: bool,
+    else_rater: str,
 ) -> Guess:
     """Return the guess of a family whose name was read in one way."""
     cards = [registry.find(name) for name in named.cards]
@@ -187,7 +190,7 @@ def _as_read(
     doubts = []
     if session is not None and counts[session].counts != "session":
         doubts.append("the number is taken to count sessions")
-    rater = named.rater or ("" if item is None else counts[item].rater)
+    rater = named.rater or ("" if item is None else counts[item].rater) or else_rater
     guess = (
         _items(family, cards, rater, answers, item, session)
         if item is not None

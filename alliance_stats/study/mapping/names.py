@@ -27,8 +27,9 @@ ROLES: tuple[tuple[str, str, str], ...] = (
     (
         "client_id",
         rf"{_BEFORE}(?:{_CLIENT}){_NR}?|(?:case|record|respondent|study|part|person|fall|dossier|couple|"
-        rf"dyad|paar|versuchspersonen|pt|vp|kl|p|c|casus){_NR}",
-        r"id|code|chiffre|kennung|externalreference",
+        rf"dyad|paar|versuchspersonen|expediente|akten?|pt|vp|kl|p|c|casus){_NR}|"
+        rf"{_NR}(?:de|del|du|der)?(?:expediente|historia(?:clinica)?|dossier|akten?|fall)",
+        r"id|code|chiffre|kennung|externalreference|folio|expediente|dossier",
     ),
     (
         "therapist_id",
@@ -236,11 +237,12 @@ class Known(NamedTuple):
         return cls(registry, aliases_of(registry), scales)
 
 
-def measures_in(name: str, fixed: set[int], known: Known) -> list[Named]:
+def measures_in(name: str, fixed: set[int], known: Known, *, passing: bool = False) -> list[Named]:
     """Return what a name says, the longest name of a measure first; empty where none fits it all.
 
     `fixed` are the numbers (by position) that are the same in all names of this shape: they may
-    be part of the measure's name (``phq9_4``).
+    be part of the measure's name (``phq9_4``). `passing`: a label is a sentence, whose words that
+    nobody knows are passed over (``Working Alliance Inventory WAI-SR - Item 3``).
     """
     _, aliases, scales = known
     tokens = _tokens(name, aliases, scales)
@@ -254,12 +256,21 @@ def measures_in(name: str, fixed: set[int], known: Known) -> list[Named]:
         who = "rater" in WORDS.get(tokens[j - 1].text, {})
         if who and set(spans[i, j]) <= set(spans.get((i, j - 1), ())):
             del spans[i, j]
+    if passing:
+        texts = {at: "".join(token.text for token in tokens[slice(*at)]) for at in spans}
+        spans = {at: cards for at, cards in spans.items() if _is_whole(texts[at], cards, known)}
     found = []
     for (i, j), cards in sorted(spans.items(), key=lambda span: span[0][0] - span[0][1]):
-        said = _rest_of([*tokens[:i], None, *tokens[j:]], scales)
+        said = _rest_of([*tokens[:i], None, *tokens[j:]], scales, passing=passing)
         if said is not None:
             found.append(Named(cards, **said))
     return found
+
+
+def _is_whole(text: str, cards: tuple[str, ...], known: Known) -> bool:
+    """Return whether a text is no word of a sentence (``das``, ``state``), but a form's name."""
+    names = {folded(name) for card in cards for name in (card, *known.registry.find(card).aliases)}
+    return text in names and (len(text) > 4 or not text.isalpha())
 
 
 @dataclass(frozen=True)
@@ -299,7 +310,9 @@ def _cut(run: str, aliases: Any, scales: set[str]) -> list[str]:
     return [part for hump in humps for part in _cut(hump, aliases, scales)]
 
 
-def _rest_of(tokens: list[_Token | None], scales: set[str]) -> dict[str, Any] | None:
+def _rest_of(
+    tokens: list[_Token | None], scales: set[str], *, passing: bool
+) -> dict[str, Any] | None:
     """Return what the tokens around a measure's name say (None stands for it), or None."""
     said: dict[str, Any] = {"rater": "", "scale": "", "occasion": ""}
     numbers: list[Number] = []
@@ -316,7 +329,7 @@ def _rest_of(tokens: list[_Token | None], scales: set[str]) -> dict[str, Any] | 
         elif counts and following is not None and following.number is not None:
             before = (counts, "" if said["rater"] else means.get("rater", ""))
             continue
-        elif not _say(said, token.text, means, scales):
+        elif not _say(said, token.text, means, scales) and not passing:
             return None
         elif means.get("occasion") == NUMBERED and following is not None and following.glued:
             before = ("occasion", "")

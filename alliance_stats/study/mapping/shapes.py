@@ -94,5 +94,6 @@ def read_titles(family: Family, titles: Mapping[str, Any], known: Known) -> list
             named, numbers=tuple(replace(n, position=places[n.position]) for n in named.numbers)
         )
         for named in measures_in(texts[0], fixed, known)
+        or measures_in(texts[0], fixed, known, passing=True)
         if all(number.position in places for number in named.numbers)
     ]

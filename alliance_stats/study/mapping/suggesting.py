@@ -17,6 +17,7 @@ from .draft import MappingDraft, one_line
 from .families import Guess, guess_measures
 from .kinds_of_rows import EVENT, Kind, arms_of, kinds_of_rows
 from .likeness import like_placed
+from .named_times import rater_in, times_in
 from .names import maybe_session, roles_of, tool_of
 from .roles_guess import guess_roles, not_to_count
 from .source import ROW
@@ -32,7 +33,9 @@ def suggest_mapping(frame_or_path: pd.DataFrame | str | os.PathLike[str]) -> Map
 
     Clients, therapists, sessions, dates, sites and conditions are told from the names of
     columns; measures from names with numbers (``wai1`` ... ``wai12``), their number and the
-    range of their values, which must fit the measure's card. Codes for missing that stand out
+    range of their values, which must fit the measure's card. Where no column says the session or
+    occasion, the names of several sheets or files may (``Voormeting`` and ``Nameting``,
+    ``Sitzung 3.csv``). Codes for missing that stand out
     (-9, 99) are proposed. Nothing is placed on a mere likeness of numbers: such columns are in
     ``.unplaced`` with what they might be.
 
@@ -96,8 +99,9 @@ def suggest_mapping(frame_or_path: pd.DataFrame | str | os.PathLike[str]) -> Map
         verbs = ("has", "is") if len(empty) == 1 else ("have", "are")
         doubts.append(f"{listing(empty)} {verbs[0]} no rows yet and {verbs[1]} left out")
     parts = [(*each[:2], kind) for each in filled for kind in kinds_of_rows(each[2])]
+    times = _times_of(filled)
     for file, sheet, kind in parts:
-        sorting = _sort(file, sheet, kind.frame, registry)
+        sorting = _sort(file, sheet, kind.frame, registry, times.get((file, sheet), {}))
         where = f"{file}, {sheet}" if sheet else file
         if kind.where:
             where = ", ".join([where, *map(_said, kind.where.values())])
@@ -151,6 +155,17 @@ def _sheets(path: Path, name: str) -> list[tuple[str, str, pd.DataFrame]]:
     return found
 
 
+def _times_of(
+    frames: list[tuple[str, str, pd.DataFrame]],
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return file and sheet → its time, where the names of sheets, or those of files, say it."""
+    alike: dict[str, dict[str, tuple[str, str]]] = {}
+    for file, sheet, _ in frames:
+        group, name = (file, sheet) if sheet else ("", Path(file).stem)
+        alike.setdefault(group, {})[name] = (file, sheet)
+    return {named[name]: time for named in alike.values() for name, time in times_in(named).items()}
+
+
 # -- one file ---------------------------------------------------------------------------------
 
 
@@ -164,8 +179,13 @@ class _Sorting:
     doubts: list[str] = field(default_factory=list)
 
 
-def _sort(file: str, sheet: str, frame: pd.DataFrame, registry: Any) -> _Sorting:
-    """Return a file's source, and where each of its columns went or why it went nowhere."""
+def _sort(
+    file: str, sheet: str, frame: pd.DataFrame, registry: Any, time: dict[str, Any]
+) -> _Sorting:
+    """Return a file's source, and where each of its columns went or why it went nowhere.
+
+    `time` is what the name of the sheet or file says, for rows that say no time themselves.
+    """
     labels = {str(k): v for k, v in (frame.attrs.get("variable_labels") or {}).items()}
     notes: Any = frame.attrs
     frame = frame.rename(columns=str)
@@ -175,12 +195,15 @@ def _sort(file: str, sheet: str, frame: pd.DataFrame, registry: Any) -> _Sorting
     result = _Sorting({"file": file} | ({"sheet": sheet} if sheet else {}), doubts=doubts)
     left = [name for name in names if name not in roles.values()]
     timed = "session" in roles
-    guesses, why = guess_measures(frame, left, registry, by_session=timed, notes=notes)
+    rater = rater_in(sheet) or rater_in(Path(file).stem)
+    guesses, why = guess_measures(frame, left, registry, by_session=timed, rater=rater, notes=notes)
     table = None if guesses else guess_table(frame, left, roles, registry)
+    said = time if guesses and _has_no_time(roles, guesses) else {}
+    doubts += [f"its name says that its rows are of {_time_in_words(said)}"] if said else []
     if table is None:
-        result.source |= _of_rows(roles, doubts) if guesses else roles
+        result.source |= said | (_of_rows(roles, doubts) if guesses else roles)
         result.placed = {name: role for role, name in roles.items()}
-        _add_measures(result, guesses, why, timed=timed or "occasion" in roles)
+        _add_measures(result, guesses, why, timed=timed or "occasion" in roles or bool(said))
     else:
         _add_table(result, table, roles)
     open_ = [name for name in names if name not in result.placed and name not in result.unplaced]
@@ -198,6 +221,17 @@ def _sort(file: str, sheet: str, frame: pd.DataFrame, registry: Any) -> _Sorting
             f'client_id: "{ROW}" where each row is another client'
         )
     return result
+
+
+def _has_no_time(roles: dict[str, str], guesses: list[Guess]) -> bool:
+    """Return whether rows are of clients, and neither a column nor a name says of when."""
+    timed = {"session", "occasion"} & {*roles} or any(guess.when for guess in guesses)
+    return "client_id" in roles and not timed
+
+
+def _time_in_words(said: dict[str, Any]) -> str:
+    ((kind, when),) = (said.get("constants") or said).items()
+    return f"{kind} {when}"
 
 
 def _of_rows(roles: dict[str, str], doubts: list[str]) -> dict[str, str]:

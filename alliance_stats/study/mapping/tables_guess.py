@@ -17,7 +17,10 @@ from .values import as_word, codes_of, numbers
 from .vocabulary import enum_of
 
 _RATER = r"rater|who|source|perspective|beurteiler|perspektive"
-_MEASURE = r"measure|instrument|scale|questionnaire|fragebogen|vragenlijst|test|skala"
+_MEASURE = (
+    r"measure|instrument|scale|questionnaire|(?:frage)?bogen|vragenlijst|lijst|test|skala|"
+    r"verfahren|form|formular|cuestionario|escala|echelle"
+)
 _WHY = r"(?:reason|grund|reden|motif|motivo)"
 _END = (
     r"(?:end(?:e|ing)?|(?:therapie)?(?:ende|beendigung|abbruch)|termination|dropout|discharge|"

@@ -1,0 +1,110 @@
+"""Drafts of studies whose sheets and files say by their names when rows are of, and whose."""
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+
+import alliance_stats as al
+from alliance_stats.study.mapping.named_times import rater_in, times_in
+
+
+@pytest.mark.parametrize(
+    ("names", "times"),
+    [
+        (["Voormeting", "Nameting"], [{"occasion": "pre"}, {"occasion": "post"}]),
+        (["oq_pre", "oq_post", "Legende"], [{"occasion": "pre"}, {"occasion": "post"}, None]),
+        (["WAI Sitzung 1", "WAI_S03"], [{"session": 1}, {"session": 3}]),
+        (["1. Sitzung", "2. Sitzung"], [{"session": 1}, {"session": 2}]),
+        (["PHQ_T0", "PHQ_T1"], [{"constants": {"occasion": each}} for each in ("T0", "T1")]),
+        (
+            ["post", "FU 3", "Follow-up 6"],
+            [{"occasion": "post"}, *({"constants": {"occasion": f"followup{n}"}} for n in (3, 6))],
+        ),
+        (["data_final"], [None]),
+        (["data_2024", "data_2025"], [None, None]),
+        (["pre_a", "pre_b"], [None, None]),
+    ],
+)
+def test_the_times_that_names_say(names, times):
+    assert [times_in(names).get(name) for name in names] == times
+
+
+@pytest.mark.parametrize(
+    ("name", "rater"),
+    [
+        ("WAI_Therapeut_S1", "therapist"),
+        ("wai patient", "client"),
+        ("WAI_T1", ""),
+        ("Therapeut und Patient", ""),
+    ],
+)
+def test_the_rater_that_a_name_says(name, rater):
+    assert rater_in(name) == rater
+
+
+def test_a_sheet_a_moment_is_an_occasion_a_sheet(tmp_path):
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for moment, mean in (("Voormeting", 70), ("Nameting", 60), ("Toelichting", 0)):
+        sheet = book.create_sheet(moment)
+        sheet.append(["Cliëntnummer", "OQ45_totaal"] if mean else ["Kolom", "Uitleg"])
+        for n in range(12):
+            sheet.append([f"C{n}", mean + n] if mean else [f"k{n}", "tekst"])
+    book.save(tmp_path / "metingen.xlsx")
+    draft = al.suggest_mapping(tmp_path)
+    assert [source["occasion"] for source in draft["sources"]] == ["pre", "post"]
+    (tmp_path / "study.yaml").write_text(draft.to_yaml(), "utf-8")
+    report = al.validate(tmp_path)
+    assert report.counts()["error"] == 0
+    scores = al.open_study(tmp_path).assessments
+    assert scores.groupby("occasion", observed=True)["score"].mean().to_dict() == {
+        "pre": 75.5,
+        "post": 65.5,
+    }
+
+
+def test_a_file_a_session_and_rater_is_joined(tmp_path):
+    rng = np.random.default_rng(4)
+    for who in ("Patient", "Therapeut"):
+        for session in (1, 2):
+            answers = {f"WAI_{k}": rng.integers(1, 6, 10) for k in range(1, 13)}
+            frame = pd.DataFrame({"Code": [f"A{n}" for n in range(10)]} | answers)
+            frame.to_csv(tmp_path / f"WAI_{who}_Sitzung{session}.csv", index=False)
+    draft = al.suggest_mapping(tmp_path)
+    said = [(one["session"], one["measures"][0]["rater"]) for one in draft["sources"]]
+    assert said == [(1, "client"), (2, "client"), (1, "therapist"), (2, "therapist")]
+    (tmp_path / "study.yaml").write_text(draft.to_yaml(), "utf-8")
+    assert al.validate(tmp_path).counts() == {"error": 0, "warning": 0, "info": 0}
+
+
+def test_a_columns_rater_goes_before_the_files(tmp_path):
+    frame = pd.DataFrame({"Code": range(30), "session": 1} | {f"WAI_T{k}": 3 for k in range(1, 13)})
+    frame.to_csv(tmp_path / "Patient.csv", index=False)
+    (source,) = al.suggest_mapping(tmp_path)["sources"]
+    assert source["measures"][0]["rater"] == "therapist"
+
+
+def test_the_name_of_a_form_is_found_in_a_sentence():
+    frame = pd.DataFrame({"pid": range(20), "session": 1})
+    frame = frame.assign(**{f"Q5_{k}": np.arange(20) % 5 + 1 for k in range(1, 13)})
+    label = "Working Alliance Inventory (WAI-SR), question {}"
+    frame.attrs["variable_labels"] = {f"Q5_{k}": label.format(k) for k in range(1, 13)}
+    (measure,) = al.suggest_mapping(frame)["sources"][0]["measures"]
+    assert measure["measure"] == "wai-sr"
+    assert measure["items"] == "Q5_{item}"
+    word = "How das went, state of work {}"  # three forms are called so, and none is meant
+    frame.attrs["variable_labels"] = {f"Q5_{k}": word.format(k) for k in range(1, 13)}
+    assert "measures" not in al.suggest_mapping(frame)["sources"][0]
+
+
+def test_spanish_records_and_stages():
+    frame = pd.DataFrame({"folio": [f"F{n}" for n in range(20)], "beck_pre": 20, "beck_post": 10})
+    frame.attrs["variable_labels"] = {
+        "folio": "Número de expediente",
+        "beck_pre": "BDI-II total pretest",
+        "beck_post": "BDI-II total postest",
+    }
+    (source,) = al.suggest_mapping(frame)["sources"]
+    assert source["client_id"] == "folio"
+    assert [measure["occasion"] for measure in source["measures"]] == ["pre", "post"]
