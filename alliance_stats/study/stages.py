@@ -21,9 +21,10 @@ STAGES: tuple[tuple[str, str], ...] = (
     ("mid", "mid middle midpoint midtreatment interim mitte therapiemitte zwischen "
      "zwischenmessung zwischenerhebung verlauf verlaufsmessung halbzeit tussen tussenmeting "
      "tussentijds midden milieu mitad intermedio"),
-    ("post", "post posttest postest postrx postmessung posttreatment nachmessung nachtest end ende "
-     "therapieende behandlungsende termination discharge abschluss therapieabschluss "
-     "abschlussmessung entlassung einde eindmeting nameting ontslag fin sortie final alta postratamiento"),
+    ("post", "post posttest postest postrx postmessung posttreatment nachmessung nachtest end "
+     "ende therapieende behandlungsende termination discharge abschluss therapieabschluss "
+     "abschlussmessung entlassung einde eindmeting nameting ontslag fin sortie final alta "
+     "postratamiento"),
     ("followup", "followup follow fu catamnesis katamnese nachsorge suivi seguimiento"),
 )  # fmt: skip
 """Stages in the order in which a treatment passes them, and the words for each.
