@@ -35,8 +35,8 @@ def suggest_mapping(frame_or_path: pd.DataFrame | str | os.PathLike[str]) -> Map
     columns; measures from names with numbers (``wai1`` ... ``wai12``), their number and the
     range of their values, which must fit the measure's card. Where no column says the session or
     occasion, the names of several sheets or files may (``Voormeting`` and ``Nameting``,
-    ``Sitzung 3.csv``). Codes for missing that stand out (-9, 99) are proposed. Nothing is placed on a mere likeness of numbers: such columns are in
-    ``.unplaced`` with what they might be.
+    ``Sitzung 3.csv``). Codes for missing that stand out (-9, 99) are proposed. Nothing is placed
+    on a mere likeness of numbers: such columns are in ``.unplaced`` with what they might be.
 
     Parameters
     ----------
