@@ -24,7 +24,6 @@ LIBRARIES = (
     "pingouin",
     "pandera",
     "matplotlib",
-    "great-tables",
     "jinja2",
     "python-docx",
 )

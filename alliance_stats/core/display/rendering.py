@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from html import escape
+from itertools import groupby
 from pathlib import Path
 
 import pandas as pd
@@ -38,59 +39,51 @@ def grouped_rows(table: Table, indent: str) -> list[tuple[str, ...]]:
 
 
 def to_html(table: Table) -> str:
-    """Return the table as HTML with class names and no style of its own.
-
-    great_tables lays out places only; the texts, escaped here, are put into them afterwards.
-    So no text of the data depends on what a release of great_tables escapes or reads as markup.
-    """
-    from great_tables import GT
-
-    places = _Places()
-    shown = cells(table).map(lambda text: places.hold(escape(text)))
-    shown.columns = [f"c{position}" for position in shown.columns]
-    if table.group:
-        groups = {value: places.hold(escape(str(value))) for value in table.frame[table.group]}
-        shown["group"] = [groups[value] for value in table.frame[table.group]]
-    anchor = "t-" + re.sub(r"[^a-z0-9]+", "-", table.key.lower()).strip("-")
-    built = GT(shown, groupname_col="group" if table.group else None, id=anchor)
-    labels = {f"c{n}": places.hold(_label(column)) for n, column in enumerate(table.columns)}
-    built = built.cols_label(labels)  # type: ignore[arg-type]
-    for align in ("left", "right", "center"):
-        chosen = [f"c{n}" for n, column in enumerate(table.columns) if column.align == align]
-        built = built.cols_align(align, columns=chosen) if chosen else built
-    spanners = dict.fromkeys(column.spanner for column in table.columns if column.spanner)
-    for spanner in spanners:
-        under = [f"c{n}" for n, column in enumerate(table.columns) if column.spanner == spanner]
-        built = built.tab_spanner(places.hold(escape(spanner)), columns=under)
-    return places.fill(_bare(built.as_raw_html()))
+    """Return the table as HTML with class names and no style of its own, its texts escaped."""
+    shown, lines = cells(table), ['<table class="gt_table">', "<thead>", *_headings(table.columns)]
+    lines += ["</thead>", '<tbody class="gt_table_body">']
+    groups = table.frame[table.group] if table.group else [None] * len(shown)
+    before = None
+    for group, row in zip(groups, shown.itertuples(index=False), strict=True):
+        if group != before:
+            heading = f'<th class="gt_group_heading" colspan="{len(row)}" scope="colgroup">'
+            lines.append('  <tr class="gt_group_heading_row">')
+            lines += [f"    {heading}{escape(str(group))}</th>", "  </tr>"]
+            before = group
+        written = zip(table.columns, row, strict=True)
+        tds = [f'    <td class="gt_row gt_{of.align}">{escape(text)}</td>' for of, text in written]
+        lines += ["  <tr>", *tds, "  </tr>"]
+    return "\n".join([*lines, "</tbody>", "</table>"])
 
 
-class _Places:
-    """Stand-ins for texts: words nothing escapes, each replaced by its text in the end."""
-
-    def __init__(self) -> None:
-        self._texts: list[str] = []
-
-    def hold(self, text: str) -> str:
-        self._texts.append(text)
-        return f"xPLACEx{len(self._texts) - 1}x"
-
-    def fill(self, markup: str) -> str:
-        return re.sub(r"xPLACEx(\d+)x", lambda m: self._texts[int(m.group(1))], markup)
+def _headings(columns: Sequence[Column]) -> list[str]:
+    """Return the rows of labels: one, or two where something spans several columns."""
+    spans = any(column.spanner for column in columns)
+    upper: list[str] = []
+    lower: list[str] = []
+    for spanner, held in groupby(columns, key=lambda column: column.spanner):
+        under = list(held)
+        if spanner:
+            upper += [
+                '  <th class="gt_center gt_columns_top_border gt_column_spanner_outer" rowspan="1" '
+                f'colspan="{len(under)}" scope="colgroup">',
+                f'    <span class="gt_column_spanner">{escape(spanner)}</span>',
+                "  </th>",
+            ]
+        high = 2 if spans and not spanner else 1
+        (lower if spanner or not spans else upper).extend(
+            f'  <th class="gt_col_heading gt_columns_bottom_border gt_{column.align}" '
+            f'rowspan="{high}" colspan="1" scope="col">{_label(column)}</th>'
+            for column in under
+        )
+    above = ['<tr class="gt_col_headings gt_spanner_row">', *upper, "</tr>"] if spans else []
+    return [*above, '<tr class="gt_col_headings">', *lower, "</tr>"]
 
 
 def _label(column: Column) -> str:
     """Return the label escaped, with statistical symbols in italics as APA asks."""
     safe = escape(column.label)
     return f"<em>{safe}</em>" if safe in {"b", "n", "N", "t", "z", "p", "df", "r", "SD"} else safe
-
-
-def _bare(markup: str) -> str:
-    """Return only the <table>: the page has one style sheet for all of them."""
-    start, end = markup.index("<table"), markup.rindex("</table>") + len("</table>")
-    return re.sub(
-        r'\s(id|headers|style|data-quarto-[a-z-]+|bgcolor)="[^"]*"', "", markup[start:end]
-    )
 
 
 def to_csv(table: Table, path: Path) -> None:
