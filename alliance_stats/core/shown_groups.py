@@ -279,7 +279,8 @@ def _reduced(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             continue
         rows[[done, at]] = rows[[at, done]]
         rows[done] /= rows[done, column]
-        others = np.arange(len(rows)) != done
-        rows[others] -= np.outer(rows[others, column], rows[done])
+        factors = rows[:, column].copy()
+        factors[done] = 0.0
+        rows -= factors[:, None] * rows[done]
         own.append(column)
     return rows[: len(own)], np.array(own, dtype=np.int64)

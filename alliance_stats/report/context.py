@@ -158,15 +158,23 @@ class Context:
         """
         name = (score.measure, score.scale, score.rater)
         at, when = isinstance(time, str), OCCASION if isinstance(time, str) else SESSION
-        rows = self.study.tables["assessments"] if at else self.study.scores
-        rows = rows[(rows[when] == time) & rows["score"].notna()]
-        own = (rows[list(KEYS)].astype(str) == list(name)).all(axis=1)
+        rows, places = self._scored[when]
         about = f"{'/'.join(name)} {time if at else f'session {time:g}'}"
-        scores = rows[own].set_index(CLIENT)["score"]
+        scores = rows.iloc[places.get((*name, time), [])].set_index(CLIENT)["score"]
         may = self.disclosure.states(scores.index, about, values=scores)
         people = list(people)
         own_scores = scores[~scores.index.duplicated()].reindex(people)
         return may and self.disclosure.states(people, about, values=own_scores)
+
+    @cached_property
+    def _scored(self) -> dict[str, tuple[pd.DataFrame, dict[Any, Any]]]:
+        """The scores by session and by occasion, and in which rows each stands at each time."""
+        tables = {SESSION: self.study.scores, OCCASION: self.study.tables.get("assessments")}
+        known = {when: one[one["score"].notna()] for when, one in tables.items() if one is not None}
+        return {
+            when: (rows, rows.groupby([*KEYS, when], observed=True).indices)
+            for when, rows in known.items()
+        }
 
     @cached_property
     def arms_held(self) -> pd.Series:

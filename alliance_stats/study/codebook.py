@@ -267,7 +267,8 @@ def _values(
 
 def _levels(column: pd.Series) -> list[tuple[Any, pd.Index]]:
     """Return each value and its rows, the most frequent first."""
-    return [(value, column.index[column == value]) for value in column.value_counts().index]
+    held = column.groupby(column, observed=True).groups
+    return [(value, held[value]) for value in column.value_counts().index]
 
 
 def _kind(column: pd.Series, people: _People) -> str:

@@ -87,7 +87,7 @@ def scale_reliability(
     if ratings is None or ratings.empty:
         return pd.DataFrame(columns=_COLUMNS)
     wanted = ScoreName(measure).measure if measure is not None else None
-    if wanted in set(measures_named(study)) - set(ratings["measure"].astype(str)):
+    if wanted in set(measures_named(study)) - set(map(str, ratings["measure"].unique())):
         return pd.DataFrame(columns=_COLUMNS)  # it came as totals
     ratings, asked = choose(ratings, measure, settle=())
     for (name, rater), part in ratings.groupby(["measure", "rater"], observed=True, sort=False):

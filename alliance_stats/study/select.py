@@ -310,8 +310,8 @@ def forms_of(given: Any) -> pd.DataFrame:
 def measures_named(study: Study) -> list[str]:
     """Return the measures that the study's tables name, answered or not, by alphabet."""
     held = [study.tables.get(name) for name in ("ratings", "scores", "assessments")]
-    names = [one["measure"].dropna().astype(str) for one in held if one is not None]
-    return sorted(set(pd.concat(names))) if names else []
+    names = [one["measure"].dropna().unique() for one in held if one is not None]
+    return sorted({str(name) for some in names for name in some})
 
 
 def alliance_of(study: Study) -> str:

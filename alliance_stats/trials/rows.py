@@ -128,17 +128,25 @@ class TrialRows:
 
         Also those without a baseline: no analysis has them, and they are not unmeasured.
         """
-        own = self.outcomes[self.outcomes[ARM] == arm]
+        own = self._outcomes_of[arm]
         there = own[TIME] >= time if self.own_times else own[TIME] == time
         return frozenset(own.loc[there, CLIENT])
 
-    def measured(self) -> pd.DataFrame:
-        """Return how many clients of each arm were measured at each time, as `seen` counts."""
+    @cached_property
+    def _outcomes_of(self) -> dict[str, pd.DataFrame]:
+        return {arm: self.outcomes[self.outcomes[ARM] == arm] for arm in self.arms}
+
+    @cached_property
+    def _measured(self) -> pd.DataFrame:
         counts = [
             (arm, time, len(self.seen(arm, time))) for time in self.times for arm in self.arms
         ]
         found = pd.DataFrame(counts, columns=[ARM, TIME, "n"])
         return found[found["n"] > 0].reset_index(drop=True)
+
+    def measured(self) -> pd.DataFrame:
+        """Return how many clients of each arm were measured at each time, as `seen` counts."""
+        return self._measured.copy()
 
 
 def arm_called(name: Any, arms: Sequence[str]) -> str:
