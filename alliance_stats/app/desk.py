@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import io
-import os
 import re
 import tempfile
 import threading
@@ -19,10 +18,11 @@ from typing import Any
 
 import alliance_stats as al
 
-from ..core.outputs import write_whole
-from ..core.yaml_reading import parse_yaml
+from ..core.outputs import write_files, write_whole
+from ..core.yaml_reading import parse_yaml, read_yaml
 from ..errors import AllianceStatsError, listing
 from ..study.mapping.draft import MappingDraft
+from ..study.mapping.paths import inside
 from ..study.reading.kinds import KINDS
 from ..study.reading.workbooks import keeping_sheets
 
@@ -30,6 +30,8 @@ DESCRIPTION = "study.yaml"
 LARGEST_FILE = 200 * 2**20
 MOST_FILES = 40
 _NAME = re.compile(r"[^/\\\x00-\x1f:*?\"<>|]{1,150}")
+LONGEST_NAME = 200
+"""Bytes; systems take 255, and what a name is written beside needs some."""
 
 
 class Desk:
@@ -59,7 +61,11 @@ class Desk:
         self.checked: Any = None
         self.sheets: dict[Any, Any] = {}
         if folder is not None:
-            self._copy_in(folder)
+            try:
+                self._copy_in(folder)
+            except BaseException:
+                self.close()
+                raise
 
     def close(self) -> None:
         """Take away all that was not saved."""
@@ -72,6 +78,8 @@ class Desk:
             raise AllianceStatsError(f"'{folder}' is no folder; name one, or none.")
         described = folder / DESCRIPTION
         if described.is_file():
+            inside(folder, DESCRIPTION)
+            read_yaml(described, aliases=True)  # says what is no text in UTF-8
             self.set_text(described.read_text("utf-8-sig"))
         known = [str(source.get("file")) for source in self.mapping["sources"]]
         for path in sorted(folder.rglob("*")):
@@ -80,8 +88,7 @@ class Desk:
                 continue
             card = name.startswith("measures/") and path.suffix in (".yaml", ".yml")
             if card:
-                (self.study / name).parent.mkdir(exist_ok=True)
-                (self.study / name).write_bytes(path.read_bytes())
+                self._put(name, path.read_bytes())
             elif path.suffix.lower() in KINDS and ("/" not in name or name in known):
                 self._take(name, path.read_bytes(), known=described.is_file())
 
@@ -99,9 +106,7 @@ class Desk:
         before = self._columns_of(name)
         said, reasons = self.doubts.get(name, []), dict(self.why)
         self._forget(name)
-        path = self.study / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(content)
+        path = self._put(name, content)
         try:
             with keeping_sheets(self.sheets):
                 self._read(name)
@@ -116,6 +121,11 @@ class Desk:
             self.broken[name] = str(error)
             path.unlink()
         self._changed()
+
+    def _put(self, name: str, content: bytes) -> Path:
+        """Write a file into the folder of the page."""
+        what = f"the page's own copy of '{name}'"
+        return write_whole(self.study / name, content, what=what, make_folder=True, own=True)
 
     def _columns_of(self, name: str) -> dict[str, list[str]]:
         return {key[1]: list(one.columns) for key, one in self.tables.items() if key[0] == name}
@@ -149,6 +159,8 @@ class Desk:
     def _checked_name(name: str) -> str:
         if not _NAME.fullmatch(name) or name.startswith("."):
             raise AllianceStatsError("A file's name is a plain name, without folders in it.")
+        if len(name.encode()) > LONGEST_NAME:
+            raise AllianceStatsError("The file's name is too long for this page; shorten it.")
         ending = Path(name).suffix.lower()
         if ending not in KINDS:
             old = " Save it in Excel as .xlsx." if ending == ".xls" else ""
@@ -187,10 +199,14 @@ class Desk:
     def change(self, make: Callable[[dict[str, Any]], None]) -> None:
         """Change the mapping; a change that is refused leaves it as it was."""
         with self.lock:
-            changed = copy.deepcopy(self.mapping)
+            changed, before = copy.deepcopy(self.mapping), self.mapping
             make(changed)
             self.mapping = changed
-            self._changed()
+            try:
+                self._changed()
+            except Exception:
+                self.mapping = before
+                raise
 
     def set_name(self, name: str) -> None:
         """Say what the study is called, on the report too."""
@@ -215,11 +231,10 @@ class Desk:
         if text is not None or self.mapping != self.written:  # a person's own words are kept
             self.text = MappingDraft(self.mapping).to_yaml() if text is None else text
             self.written = copy.deepcopy(self.mapping)
-        described = self.study / DESCRIPTION
         if self.mapping["sources"]:
-            described.write_text(self.text, "utf-8")
+            self._put(DESCRIPTION, self.text.encode())
         else:
-            described.unlink(missing_ok=True)
+            (self.study / DESCRIPTION).unlink(missing_ok=True)
         self.checked = None
 
     def check(self) -> Any:
@@ -275,7 +290,7 @@ class Desk:
         """Write description and files into the study's folder; return what was written."""
         if self.home is None:
             raise AllianceStatsError("The page was opened without a folder; save the archive.")
-        written = []
+        new: dict[str, bytes] = {}
         with self.lock:
             for name in self.files():
                 target, content = self.home / name, (self.study / name).read_bytes()
@@ -284,19 +299,16 @@ class Desk:
                         f"'{target}' is there already and holds something else; nothing was saved. "
                         "Rename the file that you dropped."
                     )
-            for name in self.files():
-                if not (self.home / name).exists():
-                    write_whole(self.home / name, (self.study / name).read_bytes(), what="the file")
-                    written.append(name)
-            target = self.home / DESCRIPTION
-            if target.exists() and target.read_text("utf-8-sig") != self.text:
-                kept = next(
-                    path for n in range(1, 1000)
-                    if not (path := self.home / f"study-before-{n}.yaml").exists()
-                )  # fmt: skip
-                os.replace(target, kept)
-                written.append(f"{kept.name} (the description that was there)")
-            write_whole(target, self.text.encode(), what="the description")
+                if not target.exists():
+                    new[name] = content
+            written, target = [*new], self.home / DESCRIPTION
+            new[DESCRIPTION] = self.text.encode()
+            if target.exists() and target.read_bytes() != new[DESCRIPTION]:
+                names = (f"study-before-{n}.yaml" for n in range(1, 1000))
+                kept = next(name for name in names if not (self.home / name).exists())
+                new[kept] = target.read_bytes()
+                written.append(f"{kept} (the description that was there)")
+            write_files(self.home, new, beside=target)
         return [*written, DESCRIPTION]
 
 

@@ -245,15 +245,14 @@ class _Calls:
         body = await _body(request, LARGEST_CALL, "This is more than any choice holds.")
         try:
             asked = json.loads(body)
+            json.dumps(asked, ensure_ascii=False).encode()  # half a character is no text of a file
             kind = asked.pop("kind")
-            call = getattr(self, f"_choose_{kind}") if kind in CHOICES else None
-        except (ValueError, AttributeError, KeyError, TypeError):
-            call = None
-        if call is None:
-            raise AllianceStatsError("The page asked for a choice that there is not.")
-        try:
+            call = {one: getattr(self, f"_choose_{one}") for one in CHOICES}[kind]
             await run_in_threadpool(call, **asked)
-        except (TypeError, KeyError, IndexError, AttributeError) as error:
+        except AllianceStatsError:
+            raise
+        except (TypeError, KeyError, IndexError, AttributeError, ValueError, OverflowError,
+                RecursionError) as error:  # fmt: skip
             raise AllianceStatsError("The page asked for a choice that there is not.") from error
         return await run_in_threadpool(self._seen)
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_list_like
 
 from ..errors import AllianceStatsError, ArgumentError, ColumnError, did_you_mean, listing
 from .arguments import checked_table, is_number, share, shown
@@ -75,7 +76,6 @@ KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "Sequence[float]": _NUMBERS,
     "tuple[str, str]": ("two names", _each(_is_text, 2)),
     "tuple[float, float]": ("two numbers", _each(is_number, 2)),
-    "Mapping[str, Any]": _DICT,
     "Callable[..., Any]": _CALLABLE,
     "Progress": _CALLABLE,
 }
@@ -208,6 +208,10 @@ def _kinds_of(annotation: Any, known: dict[str, Any]) -> _Kinds:
             words += list(typing.get_args(meant))
         elif part in KINDS:
             kinds.append(KINDS[part])
+        elif part.startswith("Mapping["):
+            kinds.append(_DICT)
+        elif part == "Iterable[Any]":
+            kinds.append(("a list of single values", _each(lambda one: not is_list_like(one))))
         elif part.startswith(("Sequence[", "Iterable[")):
             kinds.append(("a list", _each(lambda one: True)))
         elif part == "pd.DataFrame" or (part.isidentifier() and _is_class(part, meant)):

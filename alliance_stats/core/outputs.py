@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -40,6 +40,7 @@ def write_whole(
     what: str,
     make_folder: bool = False,
     private: bool = False,
+    own: bool = False,
 ) -> Path:
     """Write a file in one step: a reader finds the old one or the new one, never a half.
 
@@ -55,6 +56,8 @@ def write_whole(
         Make the folder where it is not there; else that is an error.
     private
         Let nobody but the owner read it (`owner_only`), whatever stood there: it has ids or rows.
+    own
+        Whatever stands there is ours (a cache, a temporary folder), and may be lost.
 
     Raises
     ------
@@ -69,7 +72,7 @@ def write_whole(
             return given
         if target.is_dir():
             raise IsADirectoryError(0, "it is a folder")
-        if target.is_file() and _would_be_lost(target, content):
+        if target.is_file() and not own and _would_be_lost(target, content):
             raise AllianceStatsError(
                 f"'{given}' holds what alliance_stats did not write (data, a description, notes) "
                 "and would be lost; nothing was written. Name another file, or move it away."
@@ -95,6 +98,41 @@ def write_whole(
             "elsewhere first."
         ) from None
     return given
+
+
+def write_files(
+    folder: Path,
+    files: Mapping[str, bytes],
+    gone: Iterable[str] = (),
+    *,
+    beside: Path | None = None,
+) -> None:
+    """Write the files of a study into a folder and take `gone` out of it: all or nothing.
+
+    Parameters
+    ----------
+    beside
+        Where the scratch folder is made: beside the folder unless given.
+
+    Raises
+    ------
+    AllianceStatsError
+        Where nothing can be written there.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with scratch_beside(beside or folder) as scratch:
+            for name, content in files.items():
+                path = scratch / "new" / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            folder.mkdir(exist_ok=True)
+            exchange(scratch, folder, files, gone)
+    except OSError as error:
+        raise AllianceStatsError(
+            f"The study could not be saved to '{folder}' ({error.strerror or error}); what stood "
+            "there is as it was. Name a folder that you may write to."
+        ) from None
 
 
 def owner_only(path: Path) -> None:

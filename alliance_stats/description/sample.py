@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.arguments import names
+from ..core.disclosure import SMALLEST_SHOWN
 from ..core.display import columns as col
 from ..core.display.formatting import number, percent
 from ..core.display.shown import ShownTable
@@ -200,16 +201,27 @@ def _is_age_or_sex(study: Study, name: str) -> bool:
 
 
 def _told_by_sessions(study: Study, clients: pd.DataFrame, messages: list[str]) -> pd.DataFrame:
-    """Return clients with the age and sex that stand beside their sessions, the same at each."""
+    """Return clients with the age and sex that stand beside their sessions, the same at each.
+
+    Where it differs for a few clients they have none; where for many, nobody has.
+    """
     sessions = study.tables.get("sessions")
     if sessions is None:
         return clients
     for name in sessions.columns.difference(clients.columns, sort=False):
         if _is_age_or_sex(study, str(name)):
             known = sessions[[CLIENT, name]].dropna().drop_duplicates().set_index(CLIENT)[name]
-            if not known.index.is_unique:
+            differ = known.index[known.index.duplicated()].unique()
+            if len(differ) >= SMALLEST_SHOWN:  # that fewer do is no reason that may be told
                 messages.append(f"'{name}' differs between sessions of a client and is not shown.")
-            elif len(known):
+                continue
+            if len(differ):
+                messages.append(
+                    f"'{name}' differs between sessions of {plural(len(differ), 'client')}, "
+                    "counted as without one."
+                )
+            known = known.drop(differ)
+            if len(known):
                 clients = clients.assign(**{str(name): known.reindex(clients.index)})
     return clients
 

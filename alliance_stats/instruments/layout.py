@@ -26,9 +26,10 @@ def named_columns(columns: Sequence[Any], card: Measure, items: Items) -> dict[i
     if isinstance(items, str):
         found = {number: _filled(items, number) for number in card.items}
     elif isinstance(items, Mapping):
-        if not all(isinstance(number, int) for number in items):
+        if not items or not all(isinstance(number, int) for number in items):
             raise ColumnError(
-                f"items must name a column for each item number, got {listing(items)} for numbers."
+                f"items must name a column for each item number, got {listing(items) or 'none'} "
+                "for numbers."
             )
         found = dict(items)
     elif isinstance(items, Sequence):

@@ -13,6 +13,8 @@ from .content import Caution, Figure, Paragraph, Section
 from .notes import by_kind
 from .page import number_blocks
 
+MARKUP = re.compile(r"<(?=[A-Za-z/!?])")
+"""Where Markdown would begin HTML: words of a study run in no page that is made of it."""
 WIDTH = 6.0
 """Inches of a figure on the page."""
 
@@ -99,4 +101,5 @@ def methods_text(title: str, sections: Sequence[Section], before: Sequence[str],
     sources = dict(SOURCE.findall(text))
     listed = [f"- {names}. https://doi.org/{doi}" for names, doi in sorted(sources.items())]
     text = CODE.sub("", SOURCE.sub(r"(\1)", text))
-    return "\n\n".join([text, *(["## References", "\n".join(listed)] if listed else [])]) + "\n"
+    whole = "\n\n".join([text, *(["## References", "\n".join(listed)] if listed else [])]) + "\n"
+    return MARKUP.sub("&lt;", whole)

@@ -14,7 +14,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.outputs import exchange, scratch_beside, sweep
+from ..core.outputs import sweep, write_files
 from ..core.resources import at_home
 from ..errors import AllianceStatsError, DesignError, listing
 from .labels import to_json
@@ -47,21 +47,7 @@ def save(study: Study, folder: str | PathLike[str], *, overwrite: bool = False) 
             f"'{target.name}' is the name of a file. Name a folder, such as '{target.stem}'."
         )
     files = _contents(study)
-    replaced = _to_be_replaced(target, files, overwrite)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with scratch_beside(target) as scratch:
-            for name, content in files.items():
-                path = scratch / "new" / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
-            target.mkdir(exist_ok=True)
-            exchange(scratch, target, files, replaced)
-    except OSError as error:
-        raise AllianceStatsError(
-            f"The study could not be saved to '{target}' ({error.strerror or error}); what stood "
-            "there is as it was. Name a folder that you may write to."
-        ) from None
+    write_files(target, files, _to_be_replaced(target, files, overwrite))
     return target
 
 

@@ -367,7 +367,8 @@ class Study:
         as missing and labelled, in ``.dta`` it is ``.a``. Dates are dates, yes and no are 1 and 0
         with labels. Names that SPSS or Stata refuse are written with ``_`` for what they do not
         take; the label says what the column was called. The ids are in the files as they are:
-        `pseudonymise` first to give them away.
+        `pseudonymise` first to give them away. So is text that begins with ``=`` in CSV, which a
+        spreadsheet takes for a formula: open the ``.xlsx`` there, where it is text.
 
         Parameters
         ----------

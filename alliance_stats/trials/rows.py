@@ -158,7 +158,7 @@ def arm_called(name: Any, arms: Sequence[str]) -> str:
         Where there is none of that name.
     """
     word = in_words(pd.Series([name], dtype=object)).iloc[0]
-    if word not in arms:
+    if not isinstance(word, str) or word not in arms:
         hint = did_you_mean(name, arms)
         raise DesignError(f"There is no arm {shown(name)}; the arms are {listing(arms)}.{hint}")
     return str(word)

@@ -9,6 +9,7 @@ import yaml
 import alliance_stats as al
 from alliance_stats.app import columns, showing
 from alliance_stats.app.desk import Desk
+from alliance_stats.core import outputs
 from alliance_stats.study.mapping.vocabulary import enum_of
 from alliance_stats.study.reading import workbooks
 
@@ -189,6 +190,41 @@ def test_a_folder_is_opened_and_saved_and_nothing_is_lost(messy, tmp_path):
     again = Desk(tmp_path)
     assert showing.view(again)["name"] == "Clinic A"
     again.close()
+
+
+def test_a_description_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
+    (tmp_path / "a.csv").write_text("client;session;wai_sr_total\n1;1;4,5\n1;2;4,0\n")
+    (tmp_path / "study.yaml").write_text("name: x\nsources: [{file: a.csv}]\n")
+    desk = Desk(tmp_path)
+    desk.set_name("Clinic A")
+    desk.add("b.csv", b"client;site\n1;x\n")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    move, moves = outputs._move, []
+
+    def failing(source, to):
+        moves.append(to)
+        if len(moves) == 3:
+            raise OSError(5, "the disk was pulled out")
+        move(source, to)
+
+    monkeypatch.setattr(outputs, "_move", failing)
+    with pytest.raises(al.AllianceStatsError, match=r"pulled out.*is as it was"):
+        desk.save()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    desk.close()
+
+
+@pytest.mark.parametrize("what", ["a link", "latin-1"])
+def test_a_description_that_is_not_the_studys_or_no_text_is_refused(tmp_path, what):
+    folder = tmp_path / "study"
+    folder.mkdir()
+    if what == "a link":
+        (tmp_path / "other.yaml").write_text("name: secret\nsources: [{file: a.csv}]\n")
+        (folder / "study.yaml").symlink_to(tmp_path / "other.yaml")
+    else:
+        (folder / "study.yaml").write_bytes("name: Praxis Süd".encode("latin-1"))
+    with pytest.raises(al.AllianceStatsError, match=r"leads out|not text in UTF-8"):
+        Desk(folder)
 
 
 def test_the_archive_holds_files_and_description(laid):

@@ -72,6 +72,11 @@ def test_no_file_is_written_elsewhere(ask, desk, name):
     assert desk.files() == []
 
 
+def test_a_name_too_long_for_any_disk_is_a_sentence(ask):
+    status, value, _ = ask("PUT", f"/files/{'%C3%A4' * 140}.csv", b"id;x\n1;2")
+    assert (status, value["error"][:27]) == (422, "The file's name is too long")
+
+
 def test_a_huge_file_is_given_up(ask, monkeypatch):
     monkeypatch.setattr(server, "LARGEST_FILE", 1000)
     for head in ({}, {"Transfer_Encoding": "chunked", "Content_Length": None}):
@@ -107,6 +112,10 @@ def test_a_broken_file_is_a_sentence_and_the_rest_goes_on(ask, name, content):
      {"kind": "role", "file": "good.csv", "sheet": "", "column": "no", "role": "reason"},
      {"kind": "measure", "source": 9, "entry": 0, "measure": "x", "rater": "y"},
      {"kind": "words", "file": "good.csv", "sheet": "", "words": []},
+     {"kind": "missing", "source": 0, "entry": 0, "value": 10**400},
+     {"kind": "missing", "source": 0, "entry": 0, "value": "x"}, b"[" * 100_000,
+     {"kind": "measure", "source": 0, "entry": 0, "measure": "\ud800", "rater": "client"},
+     {"kind": "name", "name": "\ud800"}, {"kind": "text", "text": "name: \ud800"},
      {"kind": "name", "name": " "}, {"kind": "text", "text": "!!python/object:os.system x"}],
 )  # fmt: skip
 def test_odd_choices_are_refused_and_change_nothing(ask, desk, asked):
@@ -117,6 +126,7 @@ def test_odd_choices_are_refused_and_change_nothing(ask, desk, asked):
     assert status == 422
     assert value["error"].rstrip().endswith((".", ")", "?"))
     assert desk.text == before
+    assert ask("GET", "/state")[0] == 200
 
 
 def test_odd_rows_of_a_sheet_are_refused(ask):

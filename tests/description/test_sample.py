@@ -58,12 +58,33 @@ def test_age_and_sex_beside_each_session_are_in_the_sample():
     assert sexes["n"].to_dict() == {"f": 1, "m": 1}
     assert set(sexes["n_missing"]) == {1}
     assert "mood" not in set(found["variable"])
-    older = sessions.assign(age=[30.0, 31.0, 41.0])
-    found = al.sample_table(al.Study("s", {"clients": clients, "sessions": older}))
-    assert "age" not in set(found["variable"])
-    assert found.attrs["messages"] == (
+    told = al.sample_table(study_with_ages([30.0, 31.0], 12))
+    (row,) = told[told["variable"] == "age"].to_dict("records")
+    assert (row["mean"], row["n_missing"]) == (40, 1)
+    assert told.attrs["messages"] == (
+        "'age' differs between sessions of 1 client, counted as without one.",
+    )
+    many = al.sample_table(study_with_ages([30.0, 31.0] * 12, 12))
+    assert "age" not in set(many["variable"])
+    assert many.attrs["messages"] == (
         "'age' differs between sessions of a client and is not shown.",
     )
+
+
+def study_with_ages(ages, n):
+    """Return a study of n clients of two sessions, at which the first have these ages."""
+    who = [f"c{i:02d}" for i in range(n) for _ in (1, 2)]
+    others = [34.0 + i for i in range(n) for _ in (1, 2)][len(ages) :]
+    sessions = pd.DataFrame({"client_id": who, "session": [1, 2] * n, "age": [*ages, *others]})
+    clients = pd.DataFrame({"client_id": sorted(set(who))})
+    return al.Study("s", {"clients": clients, "sessions": sessions.assign(attended=True)})
+
+
+def test_a_sample_is_latex_and_word_in_which_no_label_is_a_command(study, tmp_path):
+    named = study.clients.assign(gender=r"\input{/etc/passwd} & 50%")
+    found = al.sample_table(study.with_tables(clients=named))
+    assert r"\textbackslash{}input\{/etc/passwd\} \& 50\%" in found.to_latex()
+    assert found.to_word(tmp_path / "sample.docx").stat().st_size > 0
 
 
 def test_the_sample_is_what_a_pencil_gives(study):

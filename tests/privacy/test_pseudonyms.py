@@ -1,5 +1,7 @@
 """Pseudonyms join as the ids did, dates keep their intervals, and the key decides both."""
 
+import re
+
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -175,3 +177,31 @@ def test_no_client_keeps_the_days_and_none_moves_further_than_allowed():
     assert set(keys.shifts(clients, b"secret", 1).values()) == {-1, 1}
     assert set(keys.shifts(clients, b"secret", 2).values()) == {-2, -1, 1, 2}
     assert keys.shifts(clients, b"secret", 0) == {}
+
+
+FORMS = {
+    "moved": ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%d.%m.%Y %H:%M", "%d.%m.%Y"],
+    "named": ["%m/%d/%Y", "%d.%m.%y", "%d %B %Y", "seen on %Y-%m-%d", "%Y%m%d", "%Y-%m"],
+}
+
+
+def test_no_day_stays_beside_moved_ones_without_being_named(study):
+    """Whoever has one day as it was and as it is now can move all of the client's back."""
+    day = pd.to_datetime(study.sessions["date"]) + pd.Timedelta("10h")
+    forms = [form for some in FORMS.values() for form in some]
+    told = {f"v{n}": day.dt.strftime(form) for n, form in enumerate(forms)}
+    told |= {"serial": (day - pd.Timestamp("1899-12-30")).dt.days, "period": day.dt.to_period("D")}
+    told |= {"number": told["v8"].astype(int), "mood": day.dt.day % 7, "words": "slept 7 hours"}
+    told["gaps"] = day.dt.strftime("%Y-%m-%d").where(day.index % 3 > 0, "unknown")
+    sessions = study.sessions.assign(**told)
+    found = al.pseudonymise(study.with_tables(sessions=sessions), key=KEY)
+    new = by_mark(found.sessions)
+    moved = pd.to_datetime(new["date"])
+    for n, form in enumerate(FORMS["moved"]):
+        again = pd.to_datetime(new[f"v{n}"], format=form).dt.normalize()
+        assert again.tolist() == moved.tolist()
+    assert pd.to_datetime(new["period"]).tolist() == moved.tolist()
+    (note,) = (note for note in found.notes if "seem to hold days" in note)
+    named = set(re.findall(r"sessions\.(\w+)", note))
+    left = {f"v{n}" for n in range(len(FORMS["moved"]), len(forms))}
+    assert named == {*left, "serial", "number", "gaps"}

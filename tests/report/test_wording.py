@@ -10,6 +10,7 @@ from alliance_stats.core.display.table import Table
 from alliance_stats.core.yaml_reading import read_yaml
 from alliance_stats.report import sections, wording
 from alliance_stats.report.content import Figure
+from alliance_stats.report.document import methods_text
 
 ALLOWED = {"travels", "title", "how", "note", "methods", "folded"}
 PLACE = Path(wording.__file__).parent
@@ -49,3 +50,11 @@ def test_the_methods_are_paragraphs_of_a_paper_with_versions_and_references(repo
     for line in references.strip().splitlines():  # who is listed is cited, and the other way round
         assert f"({line[2:].partition('. https')[0]})" in body
     assert "doi" not in body.replace("https://doi.org", "")
+
+
+def test_no_word_of_a_study_is_markup_in_the_methods():
+    told = methods_text("<script>alert(1)</script>", [], ["Of p < .05 and <!-- a -->."], "")
+    assert "<script" not in told
+    assert "</" not in told
+    assert "<!" not in told
+    assert "p < .05" in told

@@ -210,6 +210,7 @@ def test_the_cache_answers_only_for_the_same_data(data, tmp_path, monkeypatch):
         path.write_text("{torn")
     mended = al.rupture_multiverse(data, **asked)
     pd.testing.assert_frame_equal(first.specifications, mended.specifications)
+    assert {path.stat().st_mode & 0o077 for path in tmp_path.iterdir()} == {0}  # the owner's rows
 
 
 def test_what_cannot_be_fitted_is_a_row_with_its_reason(data):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from ..outputs import write_whole
 from .journal import journal_table
-from .page import as_html, as_text
+from .page import as_html, as_latex, as_text
 from .table import Table
+from .word import result_document
 
 
 class ShownTable(pd.DataFrame):
@@ -32,6 +37,16 @@ class ShownTable(pd.DataFrame):
 
     def _repr_html_(self) -> str:
         return as_html(*self._laid_out(), ())
+
+    def to_latex(self, *given: Any, **options: Any) -> Any:
+        """Return the table as LaTeX, as results have it; with arguments as pandas writes it."""
+        if given or options:
+            return super().to_latex(*given, **options)
+        return as_latex(*self._laid_out(), ())
+
+    def to_word(self, path: str | PathLike[str]) -> Path:
+        """Write the table as a Word document in APA style."""
+        return write_whole(path, result_document(*self._laid_out(), ()), what="the Word document")
 
 
 def shown(frame: pd.DataFrame, title: str, **labels: str) -> ShownTable:

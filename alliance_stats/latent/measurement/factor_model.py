@@ -298,7 +298,7 @@ def fit_factor_model(
     table, chosen, of_score, said = rows_to_fit(data, factors, measure, by, cluster)
     items = list(dict.fromkeys(item for own in chosen.values() for item in own))
     named = "client_id" in table and table["client_id"].notna().any()
-    client = by or ("client_id" if named else None)
+    client = by if by is not None else "client_id" if named else None
     extra = [one for one in (group, client) if one is not None]
     require_columns(table.columns, [*items, *extra, *([cluster] if cluster else [])],
                     what="the data")  # fmt: skip

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import shown
+from ...core.outputs import write_whole
 from ...errors import DesignError
 from .fitting import Answer, Question, Task
 
@@ -82,10 +83,8 @@ class Cache:
         """Keep the answers of a task; a file appears whole or not at all."""
         if self.folder is None:
             return
-        target = self.path(task)
-        scratch = target.with_suffix(f".{os.getpid()}.tmp")
-        scratch.write_text(json.dumps([_packed(one) for one in answers]), encoding="utf-8")
-        scratch.replace(target)
+        content = json.dumps([_packed(one) for one in answers]).encode()
+        write_whole(self.path(task), content, what="an answer to keep", private=True, own=True)
 
 
 def _packed(one: Answer) -> dict[str, Any]:

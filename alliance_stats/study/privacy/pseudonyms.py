@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from ...core.people import ID_COLUMNS, ids_in
 from ...errors import AllianceStatsError, ColumnError, did_you_mean, listing
 from ..tables import table_schema
+from .days import Days, moved_days
 from .id_copies import is_telling, replacer, without_copies
 from .keys import pseudonyms, secret_from, shifts
 
@@ -24,17 +24,12 @@ LETTERS = dict(zip(ID_COLUMNS, "ctsk", strict=True))
 LONGEST_SHIFT = 36_500
 """Days; a hundred years."""
 
-_DAYS = {r"\d{4}-\d{2}-\d{2}": "%Y-%m-%d", r"\d{2}\.\d{2}\.\d{4}": "%d.%m.%Y"}
-"""Forms of days written as text that can be read in one way only."""
-
 
 @dataclass
 class _Done:
     """What was done to the tables, for the notes."""
 
-    moved: list[str] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
-    ownerless: dict[str, int] = field(default_factory=dict)
+    days: Days = field(default_factory=Days)
     copies: list[str] = field(default_factory=list)
     standing_for_ids: list[str] = field(default_factory=list)
 
@@ -52,10 +47,11 @@ def pseudonymise(
     Whoever has the key can find out whether an id they know is in the data: keep it away from the
     data, and lose it to make that impossible.
 
-    All dates of one client, days written as text (2024-03-01, 01.03.2024) included, move by the
-    same number of whole days, drawn by the key from 1 to `max_shift` backwards or forwards, so
+    All dates of one client, days written as text (2024-03-01, 01.03.2024 10:30) included, move by
+    the same number of whole days, drawn by the key from 1 to `max_shift` backwards or forwards, so
     that intervals stay and calendar days do not. A date in a row without a client cannot be moved
-    with anybody's: it is left out and counted.
+    with anybody's: it is left out and counted. What seems to hold days in another form is named in
+    ``.notes``: beside dates that were moved it would tell by how much.
 
     Parameters
     ----------
@@ -110,7 +106,7 @@ def pseudonymise(
         ids = {column: frame[column] for column in names if column in frame.columns}
         own = {column: names[column] for column in ids}
         kept = frozenset(field.name for field in table_schema(table).fields)
-        moved = _moved(table, frame, shift, limit, done)
+        moved = moved_days(table, frame, shift, limit, done.days)
         cleaned, copies = without_copies(moved, ids, own, replace, kept)
         done.copies += [f"{table}.{column}" for column in copies]
         done.standing_for_ids += [
@@ -182,51 +178,6 @@ def _ids(tables: dict[str, pd.DataFrame], column: str) -> list[str]:
     return list(dict.fromkeys(map(str, ids_in(tables, column))))
 
 
-def _moved(
-    table: str, frame: pd.DataFrame, shift: dict[str, int], limit: int, done: _Done
-) -> pd.DataFrame:
-    """Shift every column of dates of a table that names clients, and note what was done."""
-    import pandas as pd
-
-    dates = _dates(frame)
-    if not dates:
-        return frame
-    if not limit or "client_id" not in frame.columns:
-        done.left.append(table)
-        return frame
-    days = pd.to_timedelta(frame["client_id"].map(shift, na_action="ignore").astype(float), "D")
-    new = {}
-    for name, form in dates.items():
-        column = frame[name]
-        if form:
-            moved = pd.to_datetime(column, format=form) + days
-            new[name] = moved.dt.strftime(form).astype(object).where(moved.notna(), None)
-        else:
-            new[name] = (column + days).astype(column.dtype)
-    ownerless = int((frame["client_id"].isna() & frame[list(dates)].notna().any(axis=1)).sum())
-    if ownerless:
-        done.ownerless[table] = ownerless
-    done.moved.append(table)
-    return frame.assign(**new)
-
-
-def _dates(frame: pd.DataFrame) -> dict[str, str]:
-    """Return the columns that hold days → the form of their text, empty for dates proper."""
-    from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
-
-    found = {}
-    for name in frame.columns:
-        column = frame[name]
-        if is_datetime64_any_dtype(column.dtype):
-            found[name] = ""
-        elif not is_numeric_dtype(column.dtype):
-            texts = [str(one) for one in column.dropna().unique()]
-            forms = [f for p, f in _DAYS.items() if all(re.fullmatch(p, text) for text in texts)]
-            if texts and forms:
-                found[name] = forms[0]
-    return found
-
-
 def _stands_for_id(frame: pd.DataFrame, known: set[str]) -> list[str]:
     """Return columns that are different for each client and the same in all of a client's rows."""
     from pandas.api.types import is_datetime64_any_dtype, is_float_dtype
@@ -283,22 +234,7 @@ def _notes(
     ]
     if done.copies:
         notes.append(f"Ids stood also in {listing(done.copies, 20)}, and were replaced there.")
-    if done.moved:
-        notes.append(
-            f"Dates of each client in {listing(done.moved)} were shifted by the same number of "
-            f"days, at most {limit}; intervals are as they were."
-        )
-    for table, rows in done.ownerless.items():
-        notes.append(
-            f"{rows} row(s) of {table} have a date and no client: these dates could not be "
-            "shifted and were left out."
-        )
-    if done.left and limit:
-        notes.append(
-            f"Dates in {listing(done.left)} belong to no client and were left as they are."
-        )
-    elif done.left:
-        notes.append(f"Dates in {listing(done.left)} were left as they are (max_shift=0).")
+    notes += done.days.notes(limit)
     if drop:
         notes.append(f"Columns left out: {listing(drop, 20)}.")
     if done.standing_for_ids:
