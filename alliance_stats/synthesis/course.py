@@ -122,15 +122,22 @@ def with_time(frame: pd.DataFrame, first: int) -> pd.DataFrame:
 
 
 def learn_course(
-    scores: pd.DataFrame, forms: Sequence[Form], conditions: Sequence[str], drawn: Drawn, seed: Any
+    scores: pd.DataFrame,
+    of_all: pd.DataFrame,
+    forms: Sequence[Form],
+    conditions: Sequence[str],
+    drawn: Drawn,
+    seed: Any,
 ) -> Course:
-    """Find the parameters under which what is drawn tells what the study tells."""
+    """Find the parameters under which what is drawn tells what the study tells.
+
+    Variances are those of all; means and what is carried over, of the clients in `scores`.
+    """
     names = [form.name for form in forms]
     several = bool(scores.groupby("client").size().median() >= 3)
     terms = ("time", "early") if several else ("1",)
     if len(conditions) > 1:
-        known = scores["condition"].isin(conditions)  # of the rare ones no effect is learned
-        scores = scores.assign(condition=scores["condition"].where(known, conditions[0]))
+        scores, of_all = (_with_known(one, conditions) for one in (scores, of_all))
         terms = (*terms, "condition", *(("condition:time",) if several else ()))
     values = scores[names]
     model = Course(
@@ -141,7 +148,9 @@ def learn_course(
         several,
         tuple(conditions),
     )
-    target, near = _told(model, scores, names, {})
+    people, near = _told(model, of_all, names, {})
+    target, near = _told(model, scores, names, near)
+    target = replace(people, fixed=target.fixed, lag=target.lag)
     best, closest = replace(model, told=target), np.inf
     noise, wanted = _Noise.draw(drawn, len(forms), seed), target
     for number in range(ROUNDS):
@@ -156,6 +165,12 @@ def learn_course(
             break
         wanted = trial.told.plus(apart, STEP)
     return best
+
+
+def _with_known(scores: pd.DataFrame, conditions: Sequence[str]) -> pd.DataFrame:
+    """Return rows with the rare conditions, of which no effect is learned, put to the first."""
+    known = scores["condition"].isin(conditions)
+    return scores.assign(condition=scores["condition"].where(known, conditions[0]))
 
 
 @dataclass(frozen=True)

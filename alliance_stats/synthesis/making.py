@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,9 @@ from .occasions import draw_occasions, learn_occasions
 from .structure import SCORED, Drawn, Structure, draw_structure, learn_structure, with_own_groups
 
 FEWEST_CLIENTS = 20
+LEFT_OUT = RARE - 1
+"""Clients whom means are not learned of, others in each study: beside the same of one client fewer
+(another study, a shared file) what that client adds is told as well as in a sum over five."""
 MADE = ("therapists", "clients", "sessions", "ratings", "scores", "terminations", "assessments")
 
 
@@ -57,16 +61,18 @@ def synthetic_study(study: Study, *, seed: int = 0) -> Study:
 
     Notes
     -----
-    Nothing is learned of fewer than ten people. Held: caseloads, of ten therapists where there are
-    fewer (none where they are fewer than five); clients without a therapist, where they are ten or
-    more, else each has one; sites and conditions (shares of ten or more), the hazard of each end
-    over spans of sessions, the calendar (quarters in which ten or more begin), missing forms and
-    answers, the range and steps of each form; of scores the course by condition, variances and
-    covariances between therapists, clients (level and change) and sessions, and what is carried
-    from session to session. The parameters of scores are found by indirect inference: multilevel
-    models fitted to the draw give what they give in the original. Not held: who drops out by what
-    they said, clients who change therapist, what is not normal (ruptures), further columns and
-    tables.
+    Nothing is learned of fewer than ten people. Means of scores and how they change are not learned
+    of four clients drawn at random, others in each study: else two of which one holds one client
+    more would give that client's mean away. Who has not the data cannot draw again, whatever the
+    seed. Held: caseloads, of ten therapists where there are fewer (none where they are fewer than
+    five); clients without a therapist, where they are ten or more, else each has one; sites and
+    conditions (shares of ten or more), the hazard of each end over spans of sessions, the calendar
+    (quarters in which ten or more begin), missing forms and answers, the range and steps of each
+    form; of scores the course by condition, variances and covariances between therapists, clients
+    (level and change) and sessions, and what is carried from session to session. The parameters of
+    scores are found by indirect inference: multilevel models fitted to the draw give what they give
+    in the original. Not held: who drops out by what they said, clients who change therapist, what
+    is not normal (ruptures), further columns and tables.
 
     Gourieroux, Monfort & Renault (1993), doi 10.1002/jae.3950080507.
 
@@ -79,7 +85,9 @@ def synthetic_study(study: Study, *, seed: int = 0) -> Study:
     (True, 60)
     """
     seed = whole(seed, "seed", 0)
-    original = _checked(study)
+    streams = _streams(study, seed)
+    checked = _checked(study)
+    original = _without_few(checked, np.random.default_rng(streams[4]))
     forms, left = forms_of(original)
     if not forms:
         raise DesignError(
@@ -87,12 +95,11 @@ def synthetic_study(study: Study, *, seed: int = 0) -> Study:
             f"that fifty forms or more tell of{f': {listing(left, 20)}' if left else ''}."
         )
     # beside the number of all, one of those who have a therapist would count those without
-    structure = replace(learn_structure(original, forms), n_clients=len(study.tables["clients"]))
-    streams = np.random.SeedSequence(seed).spawn(4)
+    structure = replace(learn_structure(checked, forms), n_clients=len(study.tables["clients"]))
     drawn = draw_structure(structure, forms, np.random.default_rng(streams[0]))
-    scores = scores_of(original, forms, structure.first)
+    scores, of_all = (scores_of(one, forms, structure.first) for one in (original, checked))
     arms = tuple(dict.fromkeys([*structure.conditions, *structure.alone]))
-    course = learn_course(scores, forms, arms, drawn, streams[1])
+    course = learn_course(scores, of_all, forms, arms, drawn, streams[1])
     made = draw_scores(course, forms, drawn, streams[1])
     tables = _tables(original, structure, forms, drawn, made, np.random.default_rng(streams[2]))
     occasions = learn_occasions(original, forms, scores)
@@ -109,6 +116,32 @@ def synthetic_study(study: Study, *, seed: int = 0) -> Study:
         raters=study.raters,
         notes=tuple(_notes(study, left)),
         truth=Truth(parameters=parameters),
+    )
+
+
+def _streams(study: Study, seed: int) -> list[np.random.SeedSequence]:
+    """Return where random numbers come from: who does not have the data cannot draw them again.
+
+    Studies that differ in anything have nothing in common, else their difference were exact.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for name, table in sorted(study.tables.items()):
+        rows = table[sorted(table.columns)].astype(str)
+        digest.update(name.encode())
+        digest.update(np.asarray(pd.util.hash_pandas_object(rows, index=False)).tobytes())
+    key = np.frombuffer(digest.digest(), dtype=np.uint32).tolist()
+    return np.random.SeedSequence([seed, *key]).spawn(5)
+
+
+def _without_few(study: Study, rng: np.random.Generator) -> Study:
+    """Return the study without a few clients, drawn at random."""
+    gone = rng.choice(study.tables["clients"]["client_id"].unique(), LEFT_OUT, replace=False)
+    return study.with_tables(
+        **{
+            name: table[~table["client_id"].isin(gone)].reset_index(drop=True)
+            for name, table in study.tables.items()
+            if "client_id" in table
+        }
     )
 
 

@@ -116,15 +116,34 @@ def test_totals_without_therapists_conditions_or_dates_are_enough():
     assert begun[0] == pytest.approx(begun[1], abs=1.0)
 
 
-def test_a_planned_number_of_sessions_stays_one():
-    rng = np.random.default_rng(1)
-    client = np.repeat(np.arange(40), 6)
+def trial(count=40, sessions=6, without=0):
+    """Return a study of totals in planned sessions, 0 to 5; `without` the first rows."""
+    rng, client = np.random.default_rng(1), np.repeat(np.arange(count), sessions)
     rows = pd.DataFrame({"client_id": np.char.add("P", client.astype(str)), "session": 0})
-    rows["session"] = np.tile(np.arange(6), 40)
-    score = np.round(20 + rng.normal(0, 3, 40)[client] + rng.normal(0, 2, 240), 1)
-    scores = rows.assign(rater="client", measure="own", scale="total", score=score)[5:]
-    tables = {"clients": rows[["client_id"]].drop_duplicates(), "sessions": rows[5:]}
-    made = al.synthetic_study(al.Study("trial", tables | {"scores": scores}))
+    rows["session"] = np.tile(np.arange(sessions), count)
+    score = np.round(20 + rng.normal(0, 3, count)[client] + rng.normal(0, 2, len(rows)), 1)
+    scores = rows.assign(rater="client", measure="own", scale="total", score=score)[without:]
+    tables = {"clients": rows[["client_id"]].drop_duplicates(), "sessions": rows[without:]}
+    return al.Study("trial", tables | {"scores": scores})
+
+
+def test_two_of_which_one_holds_one_client_more_do_not_give_that_client_away():
+    """An estimate moves between draws by twice as much as one more client moves it (0.02 once)."""
+    study, n = trial(20, 4), 20
+    means = study.scores.groupby("client_id")["score"].mean()
+    drawn = [al.synthetic_study(study, seed=seed).scores for seed in range(4)]
+    found = [float(one["score"].mean()) for one in drawn]
+    assert n * np.std(found, ddof=1) / means.std() > 1.0
+    # nor can the same seed be drawn again, to take off what chance put in
+    scores = study.tables["scores"].copy()
+    scores.loc[0, "score"] += 1.0
+    other = al.synthetic_study(study.with_tables(scores=scores), seed=0).scores
+    both = drawn[0].merge(other, on=["client_id", "session"])
+    assert abs(both[["score_x", "score_y"]].corr().iloc[0, 1]) < 0.5
+
+
+def test_a_planned_number_of_sessions_stays_one():
+    made = al.synthetic_study(trial(without=5))
     assert (made.sessions.groupby("client_id")["session"].max() == 5).all()
     assert made.sessions["session"].min() == 0
 
