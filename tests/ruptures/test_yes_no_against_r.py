@@ -85,9 +85,10 @@ def test_counts_that_vary_less_than_a_poissons_are_told():
 
 
 def test_a_probability_of_rupture_stays_a_measurement():
-    study = al.simulate_study(n_therapists=8, n_clients=60, seed=2)
+    study = al.simulate_study(n_therapists=3, n_clients=24, seed=2)
+    given = {"depth": 0.8, "opening": 0.05, "closing": 0.4, "phi": 0.3, "skew": -0.3}
     found = al.fit_rupture_repair(
-        study, alliance="wai-sr", outcome="core-10", rule="state_model", levels=2
+        study, alliance="wai-sr", outcome="core-10", rule="state_model", levels=2, **given
     )
     assert type(found.fits["reverse: rupture, 2 levels"]).__name__ == "MultilevelFit"
     assert not any("multilevel logistic" in message for message in found.messages)
