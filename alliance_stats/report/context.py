@@ -13,7 +13,7 @@ from ..core.people import CLIENT, SESSION, in_words
 from ..errors import DesignError, listing
 from ..ruptures.rules import RUPTURE_RULE
 from ..study import Study
-from ..study.codebook import Codebook, make_codebook
+from ..study.codebook import Codebook, codebook_and_ledger
 from ..study.select import (
     ALLIANCE,
     KEYS,
@@ -122,10 +122,9 @@ class Context:
 
     @cached_property
     def _disclosure_and_codebook(self) -> tuple[Disclosure, Codebook | None]:
-        ledger = Disclosure.of(self.study.tables, everything=self.options.individual_courses)
-        if ledger.everything:
-            return ledger, None
-        codebook = make_codebook(self.study, ledger)
+        if self.options.individual_courses:
+            return Disclosure.of(self.study.tables, everything=True), None
+        codebook, ledger = codebook_and_ledger(self.study)
         ledger.withheld = False  # here nothing is, so far
         return ledger, codebook
 

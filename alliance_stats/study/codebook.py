@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from ..core.disclosure import (
     FEW_VALUES,
     SMALLEST_SHOWN,
+    TIMES,
     TOO_FEW,
     Disclosure,
     in_tens,
@@ -96,14 +99,21 @@ class Codebook:
         return f"<Codebook of {self.content['name']}: tables {tables}; measures {measures}>"
 
 
-def make_codebook(study: Study, disclosure: Disclosure | None = None) -> Codebook:
-    """Return the codebook of `study`; see `Study.codebook`.
+def codebook_and_ledger(study: Study) -> tuple[Codebook, Disclosure]:
+    """Return the codebook of `study` (see `Study.codebook`), and the groups of people it shows.
 
-    A report hands in its ledger, so that it shows nothing that would undo what a codebook of the
-    same study withholds.
+    Made once a study. A report goes on with that ledger, so that it shows nothing that would undo
+    what the codebook withholds.
     """
+    made: dict[Any, Any] = study._made
+    if "codebook" not in made:
+        ledger = Disclosure.of(study.tables)
+        made["codebook"] = _codebook(study, ledger), ledger
+    return deepcopy(made["codebook"])
+
+
+def _codebook(study: Study, disclosure: Disclosure) -> Codebook:
     tables = study.tables
-    disclosure = disclosure or Disclosure.of(study.tables)
     nobody: dict[str, list[dict[str, Any]]] = {name: [] for name in measures_named(study)}
     used = nobody if disclosure.tells_nothing else _forms(tables, disclosure)
     known = [name for name in used if name in study.measures]
@@ -142,19 +152,26 @@ def _table(
 
 
 class _People:
-    """Whose the rows of a table are: the clients', else the therapists', else each its own."""
+    """Whose the rows of a table are: the clients', else the therapists', else each its own.
+
+    Rows are counted from 0 on.
+    """
 
     def __init__(self, frame: pd.DataFrame, disclosure: Disclosure) -> None:
         self.of = next((of for of in ("client", "therapist") if f"{of}_id" in frame), "row")
         self._ids = frame[f"{self.of}_id"] if self.of != "row" else frame.index.to_series()
-        self._frame = frame.assign(**{f"{self.of}_id": self._ids})
+        self._codes, who = pd.factorize(self._ids)
+        self._who = np.asarray(who, dtype=object)
+        times = [name for name in TIMES if name in frame]
+        self._when = frame[times].assign(**{f"{self.of}_id": self._codes})
         self._disclosure = disclosure
 
         self.one_each = bool(self._ids.is_unique)
         """Whether each row is somebody else, so that rows count people."""
 
     def of_rows(self, rows: pd.Index) -> frozenset[Any]:
-        return frozenset(self._ids[rows].dropna().unique())
+        found = np.unique(self._codes[rows])
+        return frozenset(self._who[found[found >= 0]])
 
     def enough(self, rows: pd.Index) -> bool:
         """Return whether ten people or more, of a study that tells anything, have some rows."""
@@ -172,8 +189,8 @@ class _People:
             return len(rows) if self.counted(rows) else None
         if not self.enough(rows):
             return None
-        told, own = self.counted(rows), self._frame.loc[rows]
-        tens = in_tens(len(rows), most_together(own, told, f"{self.of}_id"))
+        together = most_together(self._when.loc[rows], self.counted(rows), f"{self.of}_id")
+        tens = in_tens(len(rows), together)
         return None if tens != tens else int(tens)
 
     def named(self, name: str, column: pd.Series) -> bool:
@@ -308,7 +325,8 @@ def _forms(
         answered = answered.dropna(subset=["value" if table == "ratings" else "score"])
         once = answered.drop_duplicates(["client_id", time, "rater", "measure"])
         for (measure, rater), forms in once.groupby(["measure", "rater"], observed=True):
-            number = _People(forms, disclosure).number(forms.index)
+            people = _People(forms.reset_index(drop=True), disclosure)
+            number = people.number(pd.RangeIndex(len(forms)))
             used.setdefault(str(measure), []).append(
                 {"table": table, "rater": rater, "forms": number}
             )

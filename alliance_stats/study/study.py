@@ -453,9 +453,9 @@ class Study:
 
     def codebook(self) -> Codebook:
         """Return the codebook: tables, columns, measures; `to_html` and `to_json` write it."""
-        from .codebook import make_codebook
+        from .codebook import codebook_and_ledger
 
-        return make_codebook(self)
+        return codebook_and_ledger(self)[0]
 
     def equals(self, other: object) -> bool:
         """Return whether two studies hold the same tables, cell by cell, under the same name.

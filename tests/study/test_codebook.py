@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
+from alliance_stats.study import codebook
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +33,14 @@ def test_json_and_html_describe_every_table_column_and_measure(study, tmp_path):
     assert [one["name"] for one in content["measures"]] == ["core-10", "wai-sr"]
     assert "not verified" in page
     assert "✓ verified" in page
+
+
+def test_a_codebook_is_made_once_and_each_is_its_owners(study, monkeypatch):
+    first = study.codebook()
+    monkeypatch.setattr(codebook, "_codebook", None)
+    assert study.codebook() == first
+    first.content["tables"].clear()
+    assert study.codebook().content["tables"]
 
 
 def test_a_measure_comes_with_its_key_rules_licence_sources_and_marks(study):
