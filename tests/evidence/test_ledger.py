@@ -146,7 +146,7 @@ def test_an_upper_bound_below_our_own_maximum_is_not_supported():
 def test_where_a_row_was_read_is_told_apart_and_second_hand_is_not_verified(copy):
     sentences = al.claims(by="sentence").set_index("statement")
     told = sentences.loc["nonbenefit-third", ["full text", "abstract", "data set"]]
-    assert told.tolist() == [0, 7, 196]
+    assert told.tolist() == [0, 9, 196]
     read = sentences[["full text", "abstract", "data set"]].sum(axis=1)
     assert read.tolist() == sentences["n_read"].tolist()
     ledger = al.claims().set_index("claim")
