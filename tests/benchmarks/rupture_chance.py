@@ -1,10 +1,11 @@
 """How often does each rule find "more than chance" in studies without ruptures?
 
-Run: python tests/benchmarks/rupture_chance.py [studies] [--write]
+Run: python tests/benchmarks/rupture_chance.py [studies] [--unlike] [--write]
 
 Scores are drawn from AR(1) courses with trends and without ruptures; each test at 5 % should
-reject 5 % of such studies. One set of replicates serves all rules of a study. ``--write`` puts
-the table into docs/rupture-models.md.
+reject 5 % of such studies. One set of replicates serves all rules of a study. ``--unlike``: the
+same where scores are skewed or their spread changes. ``--write`` puts the table into
+docs/rupture-models.md.
 """
 
 from __future__ import annotations
@@ -43,20 +44,33 @@ RULES: dict[str, dict[str, Any]] = {
 Asked = dict[Any, tuple[str, dict[str, Any]]]
 """What is held against chance: a rule and its parameters."""
 OWN: Asked = {name: (name, given) for name, given in RULES.items()}
-Cell = tuple[int, float, str, float]
+Cell = tuple[int, float, str, float, str]
 CELLS: tuple[Cell, ...] = (
-    *((length, phi, "ar1", 0.0) for length in (8, 16) for phi in (0.0, 0.3, 0.6)),
-    (16, 0.3, "ar1", 0.5),
-    (16, 0.3, "permutation", 0.0),
+    *((length, phi, "ar1", 0.0, "") for length in (8, 16) for phi in (0.0, 0.3, 0.6)),
+    (16, 0.3, "ar1", 0.5, ""),
+    (16, 0.3, "permutation", 0.0, ""),
 )
-"""Sessions, autocorrelation, null, and the step of a scale that ends one SD above the mean."""
+"""Sessions, autocorrelation, null, the step of a scale that ends one SD above the mean, and what
+is not as the null has it."""
+UNLIKE: tuple[Cell, ...] = tuple(
+    (16, 0.3, null, 0.0, how)
+    for how in ("skewness -0.7", "skewness -1.4", "SD halves")
+    for null in ("ar1", "resampled")
+)
 
 
-def draw(rng: np.random.Generator, length: int, phi: float, step: float) -> Courses:
+def draw(rng: np.random.Generator, length: int, phi: float, step: float, how: str = "") -> Courses:
     """Return courses without ruptures: client means and trends, AR(1) sessions with SD 1."""
-    z = rng.normal(size=(CLIENTS, length))
+    shape = CLIENTS, length
+    if how.startswith("skewness"):
+        a = 4 / float(how.split()[1]) ** 2  # a gamma variate has skewness 2 / sqrt(a)
+        z = (a - rng.gamma(a, size=shape)) / np.sqrt(a)
+    else:
+        z = rng.normal(size=shape)
     for t in range(1, length):
         z[:, t] = phi * z[:, t - 1] + np.sqrt(1 - phi**2) * z[:, t]
+    if how == "SD halves":
+        z = z * np.geomspace(1, 0.5, length)
     slope = TREND_SD * rng.normal(size=(CLIENTS, 1))
     x = z + rng.normal(size=(CLIENTS, 1)) + slope * np.arange(length)
     if step:
@@ -84,10 +98,10 @@ def p_values(
 
 def rejected(cell: Cell, studies: int) -> dict[str, float]:
     """Return, for each rule, the share of studies in which p is 5 % or less."""
-    length, phi, null, step = cell
+    length, phi, null, step, how = cell
     found: dict[str, list[float]] = {}
     for study in range(studies):
-        courses = draw(np.random.default_rng([7, study]), length, phi, step)
+        courses = draw(np.random.default_rng([7, study]), length, phi, step, how)
         for name, p in p_values(courses, null, step, study):
             found.setdefault(name, []).append(p)
     return {name: float(np.mean(np.array(p) <= NOMINAL)) for name, p in found.items()}
@@ -95,7 +109,9 @@ def rejected(cell: Cell, studies: int) -> dict[str, float]:
 
 def head(cell: Cell) -> str:
     """Return the words above a column."""
-    length, phi, null, step = cell
+    length, phi, null, step, how = cell
+    if how:
+        return f"{how}, {null}"
     kind = f"{null}, " if null == "permutation" else ""
     return f"{kind}{length} sessions, r = {phi:g}{', steps and ceiling' if step else ''}"
 
@@ -103,7 +119,8 @@ def head(cell: Cell) -> str:
 def main(*arguments: str) -> int:
     """Print the table; with ``--write``, put it into the page."""
     studies = next((int(word) for word in arguments if word.isdigit()), 100)
-    columns = {head(cell): rejected(cell, studies) for cell in CELLS}
+    unlike = "--unlike" in arguments
+    columns = {head(cell): rejected(cell, studies) for cell in (UNLIKE if unlike else CELLS)}
     lines = ["| rule | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
     for name, given in RULES.items():
         label = f"{name}, k={given['k']:g}" if "k" in given else name
@@ -113,8 +130,9 @@ def main(*arguments: str) -> int:
     print(text)
     if "--write" in arguments:
         page = PAGE.read_text(encoding="utf-8")
-        block = f"<!-- chance: {studies} studies -->\n{text}\n<!-- end -->"
-        page = re.sub(r"<!-- chance: .*?<!-- end -->", block, page, flags=re.DOTALL)
+        name = "unlike" if unlike else "chance"
+        block = f"<!-- {name}: {studies} studies -->\n{text}\n<!-- end -->"
+        page = re.sub(rf"<!-- {name}: .*?<!-- end -->", block, page, flags=re.DOTALL)
         PAGE.write_text(page, encoding="utf-8")
     return 0
 

@@ -151,7 +151,7 @@ def test_where_a_row_was_read_is_told_apart_and_second_hand_is_not_verified(copy
     assert read.tolist() == sentences["n_read"].tolist()
     ledger = al.claims().set_index("claim")
     assert ledger.loc["deterioration-hannan", "read_in"] == "1 second hand"
-    assert ledger.loc["deterioration-lowest", "read_in"] == "3 abstract, 2 second hand"
+    assert ledger.loc["deterioration-lowest", "read_in"] == "3 abstract, 3 second hand"
     change(copy, "deterioration", "hannan-2005", "verified", "True")
     found = al.check_claims(copy).set_index("claim").loc["deterioration-hannan"]
     assert not found["holds"]

@@ -240,6 +240,29 @@ def test_drift_that_is_not_normal_is_told(steps, word):
     told = [one for one in said if one.startswith("From session to session")]
     assert len(told) == bool(word)
     assert all(word in one and "does not tell the two apart" in one for one in told)
+    assert all("(null='resampled';" in one for one in told)
+
+
+def test_moves_drawn_from_the_scores_own_are_as_skewed_and_tell_no_ruptures_where_there_are_none():
+    x = -np.random.default_rng(3).gamma(4, size=(60, 12))
+    same = {"rule": "drop_trend", "k": 1.5, "replicates": 99}
+    normal, own = (
+        al.expected_by_chance(frame(x), null=null, **same) for null in ("ar1", "resampled")
+    )
+    assert normal.loc["rupture", "p_value"] <= 0.02
+    assert own.loc["rupture", "p_value"] > 0.05
+    p = f"{own.loc['rupture', 'p_value']:.3f}"[1:]
+    assert any(f"{p} for the number of ruptures" in said for said in normal.messages)
+    assert "as the clients' own do" in own.messages[0]
+
+
+@pytest.mark.parametrize(("last", "word"), [(1.0, ""), (0.4, "falls"), (2.5, "grows")])
+def test_a_spread_that_changes_over_sessions_is_told(last, word):
+    x = np.random.default_rng(4).normal(size=(60, 12)) * np.geomspace(1, last, 12)
+    said = al.expected_by_chance(frame(x), rule="drop_stricter_sd", replicates=99).messages
+    told = [one for one in said if one.startswith("The spread of the scores")]
+    assert len(told) == bool(word)
+    assert all(f"scores {word} over sessions" in one for one in told)
 
 
 def planted_dips(seed=6):
@@ -278,7 +301,7 @@ def test_permutation_keeps_dips_of_one_session_and_so_cannot_see_them():
     assert 0.8 < table.loc["rupture", "ratio"] < 1.2
 
 
-@pytest.mark.parametrize("null", ["ar1", "permutation"])
+@pytest.mark.parametrize("null", ["ar1", "resampled", "permutation"])
 def test_where_no_session_can_be_judged_nothing_is_held_against_chance(null):
     data = frame(np.repeat(np.arange(20.0)[:, None], 6, axis=1))
     table = al.expected_by_chance(data, rule="drop_within_sd", replicates=19, null=null)

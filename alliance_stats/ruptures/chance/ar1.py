@@ -35,6 +35,8 @@ DETERMINED = 1e-9
 """Share of a sum of squares below which it is rounding."""
 MOST_STEPS = 1000
 """Scores with more different values than this count as continuous."""
+LEAST_FOR_NEWS = 6
+"""Sessions of a client from which what is new in them is drawn from: fewer leave no shape."""
 OFF_GRID = 0.02
 """Share of a step by which a score may miss it, for means printed with two or three digits."""
 
@@ -112,7 +114,8 @@ class Drift:
 
     ``tie`` holds each session's correlation with the one before, ``line`` its level, ``squares``
     each client's residual sum of squares in units where the model's errors are independent, and
-    ``first``, ``second`` the unit vectors of level and trend in these units.
+    ``first``, ``second`` the unit vectors of level and trend in these units. ``news`` is what new
+    things in a session are drawn from, in SDs of the client's own; normal where it is None.
     """
 
     phi: float
@@ -121,6 +124,7 @@ class Drift:
     squares: Floats
     first: Floats
     second: Floats
+    news: Floats | None = None
 
 
 def ties(courses: Courses, phi: float) -> Floats:
@@ -165,20 +169,38 @@ def project(courses: Courses, values: Floats, first: Floats, second: Floats) -> 
     return rest - second * courses.spread(courses.sums(second * rest))
 
 
-def shape(courses: Courses, drift: Drift) -> Floats:
-    """Return skewness and kurtosis of what is new in each session, a row a replicate.
-
-    Each client's own spread is taken out first. Under the model both have the distribution that
-    its replicates show.
-    """
+def news(courses: Courses, drift: Drift) -> Floats:
+    """Return what is new in each session beyond level and trend, in SDs of the client's own."""
     n = courses.replicates
     new = whiten(courses.value - courses.spread(courses.mean), np.tile(drift.tie, n))
     rest = project(courses, new, np.tile(drift.first, n), np.tile(drift.second, n))
     spread = courses.spread(np.sqrt(courses.sums(rest**2) / courses.length))
-    z = np.divide(rest, spread, out=np.zeros_like(rest), where=spread > 0)
-    moments = [courses.pooled(courses.sums(z**power)) for power in (2, 3, 4)]
+    return np.divide(rest, spread, out=np.zeros_like(rest), where=spread > 0)
+
+
+def with_own_news(courses: Courses, drift: Drift) -> Drift:
+    """Return the model with what is new in a session drawn from the clients' own sessions."""
+    z = news(courses, drift)
+    long = z[courses.spread(courses.length >= LEAST_FOR_NEWS)]
+    own = long if np.any(long) else z
+    return replace(drift, news=own[own != 0]) if np.any(own) else drift
+
+
+def shape(courses: Courses, drift: Drift) -> Floats:
+    """Return skewness, kurtosis and change of variance of what is new, a row a replicate.
+
+    Each client's own spread is taken out first; the last is the share by which the variance grows
+    from one session to the next. Under the model all have the distribution that its replicates
+    show.
+    """
+    z = news(courses, drift)
+    time = courses.session - courses.spread(courses.sums(courses.session) / courses.length)
+    squares, cubes, fourth, drawn_out, away = (
+        courses.pooled(courses.sums(one))
+        for one in (z**2, z**3, z**4, z**2 * time, (z != 0) * time**2)
+    )
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.column_stack([moments[1] / moments[0], moments[2] / moments[0]])
+        return np.column_stack([cubes / squares, fourth / squares, drawn_out / away])
 
 
 def colour(courses: Courses, shock: Floats, tie: Floats) -> Floats:
@@ -201,7 +223,9 @@ def simulate(copies: Courses, drift: Drift, rng: np.random.Generator) -> Courses
     """
     n = copies.replicates
     first, second = np.tile(drift.first, n), np.tile(drift.second, n)
-    shock = project(copies, rng.standard_normal(copies.value.size), first, second)
+    size = copies.value.size
+    fresh = rng.standard_normal(size) if drift.news is None else rng.choice(drift.news, size)
+    shock = project(copies, fresh, first, second)
     drawn = copies.sums(shock**2)
     wanted = np.tile(drift.squares, n)
     scale = np.sqrt(np.divide(wanted, drawn, out=np.zeros_like(drawn), where=wanted > 0))

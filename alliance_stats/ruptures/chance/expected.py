@@ -20,16 +20,15 @@ from ..rates import SOON
 from ..reference_and_unit import retest_reliability
 from ..rules import Rule, find_rule
 from . import ar1
+from .notes import assumptions, changing_spread, resampled, unlike_normal
 from .table import ChanceTable
 
 if TYPE_CHECKING:
     from ...study import Study
 
-NULLS = ("ar1", "permutation")
+NULLS = ("ar1", "resampled", "permutation")
 BATCH_ROWS = 200_000
 """Sessions worked on at once: replicates are stacked until there are so many."""
-MANY_AT_AN_END = 0.05
-"""Share of scores at the ends of the scale from which the null is too narrow."""
 LEAST_FOR_ADJUSTMENT = 50
 """Replicates from which counts are held at the autocorrelation of the data."""
 
@@ -64,11 +63,15 @@ def expected_by_chance(
         and residual spread and the autocorrelation common to all clients, estimated without the
         bias of short series; on the steps of the scale, and within its ends where ``range`` is
         known (`ruptures.ar1`). It assumes that neighbouring sessions resemble each other as in a
-        first-order autoregression, and that trends are straight. ``"permutation"``: each
-        client's observed scores in random order (mean, SD, ceiling and every value kept; trend
-        and autocorrelation gone). It is a test only where sessions could as well have come in any
-        other order; where scores drift, charts and searches for shifts find "more than chance" in
-        nearly every study without ruptures, and falls from the session before in none.
+        first-order autoregression, that trends are straight and that the spread stays the same.
+        ``"resampled"``: the same, with what is new in a session drawn from all clients' own
+        sessions in place of a normal distribution: skew counts for ruptures less (charts and
+        ``cusum`` reject too often even so), and what ruptures make is among what is drawn, and
+        hides there in good part. ``"permutation"``: each client's observed scores in random order
+        (mean, SD, ceiling and every value kept; trend and autocorrelation gone). It is a test only
+        where sessions could as well have come in any other order; where scores drift, charts and
+        searches for shifts find "more than chance" in nearly every study without ruptures, and
+        falls from the session before in none.
     replicates
         How many times; the p value cannot be below 1 / (replicates + 1).
     seed
@@ -108,12 +111,12 @@ def expected_by_chance(
     and sessions). Where single sessions lie far off in both directions, as under heavy tails,
     ``control_chart`` finds "more than chance" far too often, and somewhat too often where trends
     bend or clients differ in autocorrelation; falls from the session before are hardly touched.
-    Where what is new in each session is skewed downwards most rules do: of 20 studies of 60
-    clients in 12 sessions without ruptures, whose steps were exponential, 19 had "more than
-    chance" by the default rule. Skewness and kurtosis beyond what 99 % of the replicates have are
-    told.
+    Where what is new in each session is skewed downwards most rules do, also where the skew is
+    mild (docs/rupture-models.md). Skewness, kurtosis and a spread that changes over sessions are
+    told where they lie beyond what 99 % of the replicates have; with the first two stands the p
+    value of ``null="resampled"``.
 
-    Both nulls keep the clients' SD, and ruptures widen it: real ruptures hide in part behind
+    All nulls keep the clients' SD, and ruptures widen it: real ruptures hide in part behind
     the spread they make. A large p value says that the counts can be had without a rupture
     process, not that there was none.
 
@@ -149,19 +152,20 @@ def expected_by_chance(
     courses = series.courses(p["direction"])
     require_enough(courses, chosen, p)
     p = _hold_reliability(courses, p)
-    observed = count(courses, chosen, p)[0]
     drift = fit_null(courses, null)
-    batches = draw(courses, drift, ar1.grid_of(courses, p["range"]), replicates, seed)
-    found = [
-        (count(batch, chosen, p), ar1.lag_ratio(batch), _shape(batch, drift))
-        for batch in _watch(batches, courses, replicates, progress)
-    ]
-    drawn, ratio, shapes = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    away = None if drift is None else ratio - ar1.lag_ratio(courses)
-    table = summarise(observed, drawn, away)
-    said = _messages(courses, drift, p["range"])
-    said += _unlike_normal(_shape(courses, drift)[0], shapes)
-    if not observed[0]:
+
+    def held(drift: ar1.Drift | None) -> tuple[pd.DataFrame, Floats]:
+        return _held(courses, chosen, p, drift, replicates, seed, progress)
+
+    table, shapes = held(drift)
+    said = assumptions(courses, drift, p["range"])
+    if null == "ar1" and drift is not None and replicates >= LEAST_FOR_ADJUSTMENT:
+        here = ar1.shape(courses, drift)[0]
+        if words := unlike_normal(here, shapes):
+            own, _ = held(ar1.with_own_news(courses, drift))
+            said += (f"{words} {resampled(own)}",)
+        said += changing_spread(here, shapes)
+    if not count(courses, chosen, p)[0, 0]:
         table.loc[:, table.columns.difference(["event", "observed"])] = np.nan
         said = (
             f"The rule '{rule}' could judge no session (as where scores never move): with nothing "
@@ -180,12 +184,33 @@ def expected_by_chance(
     return ChanceTable.of(table)
 
 
+def _held(
+    courses: Courses,
+    rule: Rule,
+    p: Mapping[str, Any],
+    drift: ar1.Drift | None,
+    replicates: int,
+    seed: int,
+    progress: bool,
+) -> tuple[pd.DataFrame, Floats]:
+    """Return the counts held against courses drawn, and the shapes of what is new in these."""
+    batches = draw(courses, drift, ar1.grid_of(courses, p["range"]), replicates, seed)
+    found = [
+        (count(batch, rule, p), ar1.lag_ratio(batch), _shape(batch, drift))
+        for batch in _watch(batches, courses, replicates, progress)
+    ]
+    drawn, ratio, shapes = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    away = None if drift is None else ratio - ar1.lag_ratio(courses)
+    return summarise(count(courses, rule, p)[0], drawn, away), shapes
+
+
 def fit_null(courses: Courses, null: str) -> ar1.Drift | None:
     """Return the fitted model of courses without ruptures; None for the permutation."""
     if null == "permutation":
         return None
     phi = ar1.estimate_phi(courses)
-    return ar1.fit_drift(courses, phi if np.isfinite(phi) else 0.0)
+    drift = ar1.fit_drift(courses, phi if np.isfinite(phi) else 0.0)
+    return ar1.with_own_news(courses, drift) if null == "resampled" else drift
 
 
 def _hold_reliability(courses: Courses, p: Mapping[str, Any]) -> dict[str, Any]:
@@ -203,66 +228,6 @@ def _hold_reliability(courses: Courses, p: Mapping[str, Any]) -> dict[str, Any]:
 
 def _shape(courses: Courses, drift: ar1.Drift | None) -> Floats:
     return np.empty((courses.replicates, 0)) if drift is None else ar1.shape(courses, drift)
-
-
-def _unlike_normal(here: Floats, drawn: Floats) -> tuple[str, ...]:
-    """Say where what is new in each session is skewed or long-tailed as no normal drift is.
-
-    With strongly skewed drift and no rupture, counts of drops and charts are "more than chance" in
-    nearly every study.
-    """
-    if not here.size or len(drawn) < LEAST_FOR_ADJUSTMENT or not np.isfinite(here).all():
-        return ()
-    (low, _), (high, most) = np.nanquantile(drawn, [0.005, 0.995], axis=0)
-    found = {"skewed": not low <= here[0] <= high, "long-tailed": here[1] > most}
-    words = " and ".join(word for word, is_so in found.items() if is_so)
-    if not words:
-        return ()
-    return (
-        f"From session to session the scores move in a way that is {words} (skewness "
-        f"{here[0]:.2f}, in normal drift {low:.2f} to {high:.2f}; kurtosis {here[1]:.1f}, up to "
-        f"{most:.1f}). Ruptures do that, and so do scores that are {words} without any, where "
-        "most rules find more than this null expects far too often: a small p value does not tell "
-        "the two apart.",
-    )
-
-
-def _messages(
-    courses: Courses, drift: ar1.Drift | None, limits: tuple[float, float] | None
-) -> tuple[str, ...]:
-    phi = ar1.estimate_phi(courses)
-    if drift is None:
-        return (
-            "The permutation assumes that a client's sessions could have come in any order: no "
-            f"trend, no likeness of neighbouring sessions. In these scores it is {phi:.2f} about "
-            "the clients' own trends; where it is not near zero, use null='ar1'.",
-        )
-    if not np.isfinite(phi):
-        return (
-            "No client has four sessions, so the autocorrelation cannot be estimated; it is taken "
-            "to be zero, and the AR(1) null is not to be relied on.",
-        )
-    said = [
-        f"The null assumes normal scores about each client's own straight trend, with one "
-        f"autocorrelation ({phi:.2f}) for all clients.",
-        "Real ruptures widen the spread that the null keeps, and hide behind it in part: a large p "
-        "says that the counts can be had without ruptures, not that there were none.",
-    ]
-    values = courses.sign * courses.value
-    share = float(np.isin(values, limits or (values.min(), values.max())).mean())
-    if share >= MANY_AT_AN_END:
-        whose = "the scale has" if limits else "there are (range= names the scale's ends)"
-        said.append(
-            f"{100 * share:.0f} % of the scores are the lowest or highest {whose}. Scores "
-            "cut off so are not normal, and under some rules the null then rejects too often; "
-            "read small p values so."
-        )
-    if abs(phi) >= ar1.PHI_LIMIT:
-        said.append(
-            f"The autocorrelation lies at the end of what is looked for ({phi:g}): there are too "
-            "few neighbouring sessions to estimate it, and the AR(1) null is not to be relied on."
-        )
-    return tuple(said)
 
 
 def count(courses: Courses, rule: Rule, p: Mapping[str, Any]) -> Floats:
