@@ -116,6 +116,17 @@ class _Reader(Checker):
         if isinstance(rater, dict):
             recode |= {"rater": rater["recode"]} if "recode" in rater else {}
             given = given | {"rater": rater["column"]}
+        session = given.get("session")
+        by_date = isinstance(session, dict)
+        if isinstance(session, dict):
+            own = {"date": session["date"]} if "date" in columns_for(table) else {}
+            given = own | given | {"session": session["date"]}
+            if "{session" in str(given.get("measures")):
+                self.add(
+                    "Sessions are counted by dates, but stand in names of columns too.",
+                    (*place, "session"),
+                    "Leave out session:, or give columns without {session}.",
+                )
         columns, constants = self.columns(given, table, place)
         words = given.get("missing_words")
         sheet, prefix = given.get("sheet"), given.get("id_prefix")
@@ -130,6 +141,7 @@ class _Reader(Checker):
             missing=_several(given.get("missing", [])),
             missing_words=None if words is None else _several(words),
             measures=self.measures(given, place),
+            by_date=by_date,
             carry=_carried(given.get("carry", True)),
             id_prefix="" if prefix is None else str(prefix),
             episode=given.get("episode"),

@@ -42,6 +42,8 @@ class Gathered:
 
     registry: Any
     parts: list[Part] = field(default_factory=list)
+    dated: list[Part] = field(default_factory=list)
+    """Those of `parts` whose sessions are days yet."""
     problems: list[Problem] = field(default_factory=list)
     set_aside: list[SetAside] = field(default_factory=list)
     rows_in: dict[str, int] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from ..reading import Loaded, load
 from ..reading.cells import WRITTEN_MISSING
 from ..reading.loaded import Conventions
 from .assembling import assemble
+from .dated_sessions import days_part, number_sessions
 from .describing import read_description
 from .file_labels import labels_of
 from .gathering import Gathered
@@ -65,9 +66,11 @@ def read_study(path: str | os.PathLike[str]) -> RawStudy:
     gathered.raters += tuple(raw.options.get("raters", ()))
     prefixed = any(source.id_prefix for source, _ in sources)
     for spec, conventions in sources:
+        before = len(gathered.parts)
         source = _read_source(spec, conventions, folder, raw, gathered)
         if source is None:
             continue
+        gathered.dated += gathered.parts[before:] if spec.by_date else []
         gathered.labels.append(labels_of(source, source.further(spec.table or "sessions")))
         if prefixed:
             note_ids(source)
@@ -77,6 +80,7 @@ def read_study(path: str | os.PathLike[str]) -> RawStudy:
 def _finished(raw: RawStudy, gathered: Gathered) -> RawStudy:
     for left in gathered.takings.set_aside():
         gathered.leave_out(left.table, left.reason, left.rows, left.file)
+    gathered.problems += number_sessions(gathered.parts, gathered.dated)
     assembled = assemble(gathered)
     raw.tables = assembled.tables
     raw.origins = assembled.origins
@@ -209,6 +213,8 @@ def _read_source(
         return source
     part = table_part(source, spec.table)
     gathered.parts.append(part)
+    if spec.by_date and spec.table != "sessions" and "session" in part.frame:
+        gathered.parts.append(days_part(part))
     source.name_repeated()
     return source
 

@@ -17,6 +17,8 @@ def guess_roles(
 ) -> tuple[dict[str, str], list[str]]:
     """Return our column → the file's, each column at most once, and what is unsure.
 
+    A column of dates may count the sessions too, where no other column does.
+
     Names that are sure come first, then labels, then names that may mean something else too.
     """
     roles: dict[str, str] = {}
@@ -43,7 +45,7 @@ def guess_roles(
             roles[role] = name
             doubts.append(f"'{name}' is taken for {role}, by its label {labels[name]!r}")
     take({name: name for name in names}, sure=False)
-    if "episode" in roles and not _several_each(frame, roles):
+    if "episode" in roles and not _several_each(frame, roles, "episode"):
         del roles["episode"]
     if not {"session", "occasion"} & set(roles):
         for name in names:
@@ -54,7 +56,13 @@ def guess_roles(
     if {"session", "occasion"} <= set(roles):
         doubts.append(f"'{roles.pop('occasion')}' may name occasions; sessions are taken")
     timed = {"session", "occasion"} & set(roles)
-    if "client_id" in roles and not timed and frame[roles["client_id"]].duplicated().any():
+    if _several_each(frame, roles, "date") and not timed:
+        roles["session"] = roles["date"]
+        doubts.append(
+            f"no column numbers the sessions; a client's n-th day in '{roles['date']}' is taken "
+            "for session n"
+        )
+    elif "client_id" in roles and not timed and frame[roles["client_id"]].duplicated().any():
         doubts.append(
             f"ids in '{roles['client_id']}' are there several times, and no column says when; add "
             "session: or occasion:, or the column that really names the client"
@@ -63,11 +71,13 @@ def guess_roles(
     return {role: roles[role] for role in order}, doubts
 
 
-def _several_each(frame: pd.DataFrame, roles: dict[str, str]) -> bool:
-    """Return whether some client has several treatments."""
-    client, episode = roles.get("client_id"), roles["episode"]
-    return client is not None and bool(
-        frame[[client, episode]].dropna().drop_duplicates()[client].duplicated().any()
+def _several_each(frame: pd.DataFrame, roles: dict[str, str], role: str) -> bool:
+    """Return whether some client has several values of a role: treatments, or days."""
+    client, other = roles.get("client_id"), roles.get(role)
+    return (
+        client is not None
+        and other is not None
+        and bool(frame[[client, other]].dropna().drop_duplicates()[client].duplicated().any())
     )
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from ...errors import did_you_mean, listing
 from ..origin import Layout, Written
 from ..reading import Loaded
+from .dated_sessions import days_of
 from .file_labels import in_one_spelling, in_words
 from .gathering import Gathered, Part
 from .noting import Notes
@@ -66,6 +67,10 @@ class Source:
         self.used.update(*(columns.values() for columns in self.spread.values()))
         self._recode()
         settle_ids(self)
+        if spec.by_date and "session" in self.columns:
+            column = self.columns["session"]
+            read, _ = self._typed_date(self.raw("session"), spec.table or "sessions", column)
+            self.uses |= {("session", column): days_of(read), ("date", column): read}
 
     def keep(self, taken: np.ndarray) -> None:
         """Go on with some of the rows."""

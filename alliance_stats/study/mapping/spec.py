@@ -71,6 +71,8 @@ class SourceSpec:
         Put before ids of clients and therapists.
     episode
         The column that counts a client's treatments, or one number for the file; None for 1.
+    by_date
+        The column of sessions holds dates: a client's n-th day is session n.
     carry
         True: further columns come along; False: none; else those named.
     told
@@ -89,6 +91,7 @@ class SourceSpec:
     missing: tuple[Any, ...] = ()
     missing_words: tuple[str, ...] | None = None
     measures: tuple[MeasureSpec, ...] = ()
+    by_date: bool = False
     carry: bool | tuple[str, ...] = True
     id_prefix: str = ""
     episode: str | int | None = None

@@ -112,6 +112,8 @@ def suggest_mapping(frame_or_path: pd.DataFrame | str | os.PathLike[str]) -> Map
             continue
         prefix = f"{where}: " if len(parts) > 1 else ""
         names += [where] if prefix else []
+        if sorting.counted_by:
+            _count_by_date(sorting.source, sorting.counted_by)
         sources.append(sorting.source)
         placed |= {f"{prefix}{column}": what for column, what in sorting.placed.items()}
         unplaced |= {f"{prefix}{column}": why for column, why in sorting.unplaced.items()}
@@ -176,6 +178,8 @@ class _Sorting:
     placed: dict[str, str] = field(default_factory=dict)
     unplaced: dict[str, str] = field(default_factory=dict)
     doubts: list[str] = field(default_factory=list)
+    counted_by: str = ""
+    """The column of dates that was taken for the sessions."""
 
 
 def _sort(
@@ -192,6 +196,8 @@ def _sort(
     names = [str(name) for name in frame.columns]
     roles, doubts = guess_roles(frame, names, labels)
     result = _Sorting({"file": file} | ({"sheet": sheet} if sheet else {}), doubts=doubts)
+    if roles.get("session") == roles.get("date"):
+        result.counted_by = roles.get("date", "")
     left = [name for name in names if name not in roles.values()]
     timed = "session" in roles
     rater = rater_in(sheet) or rater_in(Path(file).stem)
@@ -248,6 +254,14 @@ def _said(value: Any) -> str:
     """Return in words which rows a value of ``where:`` takes."""
     several = isinstance(value, list)
     return "no instrument" if value is None else listing(value, 4) if several else str(value)
+
+
+def _count_by_date(source: dict[str, Any], dates: str) -> None:
+    """Say of a column that was taken for the sessions that it holds dates, which count them."""
+    columns = source.get("columns") or {}
+    if dates in (source.get("session"), columns.get("session")):
+        columns.pop("session", None)
+        source["session"] = {"date": dates}
 
 
 def _of_one_kind(sorting: _Sorting, kind: Kind) -> bool:

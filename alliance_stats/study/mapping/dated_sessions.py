@@ -1,0 +1,81 @@
+"""Sessions that no column numbers: a client's n-th day is session n, over all files of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pandas as pd
+
+from ..origin import Problem
+from .gathering import Part
+
+
+def days_of(dates: pd.Series) -> pd.Series:
+    """Return dates as days since 1970, which stand for sessions until all files are read."""
+    return (dates.dt.normalize() - pd.Timestamp(0)) / pd.Timedelta(days=1)
+
+
+def days_part(part: Part) -> Part:
+    """Return the sessions, with their dates, of rows that have no column for a date."""
+    once = part.frame[["client_id", "session"]].dropna().drop_duplicates()
+    at = once.index.to_numpy()
+    dates = pd.Timestamp(0) + pd.to_timedelta(once["session"], unit="D")
+    layouts = tuple(
+        replace(each, columns=each.columns | {"date": each.columns["session"]})
+        for each in part.layouts
+    )
+    frame = once.assign(date=dates).reset_index(drop=True)
+    return Part("sessions", frame, part.rows[at], layouts, part.layout[at], given=False)
+
+
+def number_sessions(parts: Iterable[Part], dated: list[Part]) -> list[Problem]:
+    """Turn days into numbers of sessions where they stand; return what is to be told of it."""
+    counted = [part for part in dated if "session" in part.frame]
+    if not counted:
+        return []
+    days = pd.concat([_keys(part.frame).drop_duplicates() for part in counted])
+    days = days.dropna(subset="session").drop_duplicates()
+    by_client = days.groupby("client_id", dropna=False)["session"]
+    days["number"] = by_client.rank("dense").astype("int64")
+    for part in counted:
+        numbers = _keys(part.frame).merge(days, how="left")["number"].set_axis(part.frame.index)
+        part.frame = part.frame.assign(session=numbers)
+    ours = {id(part) for part in counted}
+    others = [p for p in parts if p.given and "session" in p.frame and id(p) not in ours]
+    return [_clash(counted[0], others[0])] if others else [_counted(counted[0])]
+
+
+def _keys(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[["client_id", "session"]].astype({"client_id": object, "session": float})
+
+
+def _counted(part: Part) -> Problem:
+    file, column = part.layouts[0].source, part.layouts[0].columns["session"]
+    return Problem(
+        "info",
+        "counted_sessions",
+        f"Sessions are counted by '{column}': a client's n-th day is session n. A session of which "
+        "no row tells is not counted, and forms of one session that were filled in on two days are "
+        "two sessions.",
+        "If a column numbers the sessions, give it as session: in study.yaml.",
+        table="sessions",
+        file=file.file,
+        sheet=file.sheet,
+        column=column,
+    )
+
+
+def _clash(part: Part, other: Part) -> Problem:
+    file, column = part.layouts[0].source, part.layouts[0].columns["session"]
+    return Problem(
+        "error",
+        "counted_sessions",
+        f"Sessions are counted by '{column}' here, and numbered in {other.layouts[0].source.file}: "
+        "which of them are the same nobody can tell.",
+        "Give session: in the same way in all sources of study.yaml.",
+        table="sessions",
+        file=file.file,
+        sheet=file.sheet,
+        column=column,
+    )
