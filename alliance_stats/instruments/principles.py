@@ -13,9 +13,6 @@ from .facts import Source
 if TYPE_CHECKING:
     import pandas as pd
 
-SERVES = ("building", "detecting", "repairing")
-"""What a principle serves, in the order of the work."""
-
 
 @dataclass(frozen=True)
 class Principle:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.arguments import level_of
-from ..core.disclosure import fewest_of_model, with_several
+from ..core.model_disclosure import fewest_of_model, with_several
 from ..core.people import CLIENT
 from ..core.results import Result
 from ..inference.distributions import half_width

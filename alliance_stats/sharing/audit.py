@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.disclosure import FEW_VALUES, SMALLEST_SHOWN, fewest_behind
+from ..core.disclosure import FEW_VALUES, SMALLEST_SHOWN
+from ..core.model_disclosure import fewest_behind
 from ..errors import listing
 from ..multilevel.engine.batches import Array
 from ..multilevel.formula.terms import INTERCEPT

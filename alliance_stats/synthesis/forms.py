@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from ..core.disclosure import SMALLEST_SHOWN, fewest_behind, with_several
+from ..core.disclosure import SMALLEST_SHOWN
+from ..core.model_disclosure import fewest_behind, with_several
 from ..errors import MeasureError
 from ..simulation.answers import Instrument, instrument
 from ..study import Study

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import checked_table, truth_in
-from ...core.disclosure import fewest_of_model
+from ...core.model_disclosure import fewest_of_model
 from ...core.people import CLIENT, refuse_repeats, trimmed
 from ...errors import ColumnError, DesignError, FormulaError, listing, require_columns
 from ...multilevel.formula.model_formula import Formula, RandomTerm, parse_formula

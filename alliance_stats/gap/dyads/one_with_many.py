@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ...core.disclosure import with_several
+from ...core.model_disclosure import with_several
 from ...errors import DesignError
 from ...inference.cluster_bootstrap import ENOUGH_DRAWS, percentiles, times_drawn
 from ...inference.rows import glance_row, tidy_rows

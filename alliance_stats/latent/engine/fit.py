@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ...core.disclosure import people_beyond
+from ...core.model_disclosure import people_beyond
 from ...errors import DesignError, listing
 from ...inference.distributions import chi2_upper, f_upper
 from .fit_indices import fit_indices

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import checked_choice, names, numbers, share
-from ...core.disclosure import people_beyond
+from ...core.model_disclosure import people_beyond
 from ...errors import DesignError, listing, plural, require_columns
 from ...inference.rows import coefficient_rows
 from ..engine.fit import Estimates, estimate

@@ -10,11 +10,12 @@ import pandas as pd
 
 import alliance_stats as al
 
-from ...core.disclosure import SMALLEST_SHOWN, WithheldError, with_several
+from ...core.disclosure import SMALLEST_SHOWN, WithheldError
 from ...core.display import columns as col
 from ...core.display.formatting import interval, number
 from ...core.display.table import Table
 from ...core.drawing import house_style, new_axes
+from ...core.model_disclosure import with_several
 from ...core.precision import SPREAD_TELLS_BELOW, coarse, rounded
 from ...description import mean_course, scale_reliability
 from ...errors import AllianceStatsError

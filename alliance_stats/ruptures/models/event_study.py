@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import checked_choice, whole
-from ...core.disclosure import fewest_of_model
+from ...core.model_disclosure import fewest_of_model
 from ...core.results import TIDY_COLUMNS, Result
 from ...errors import DesignError
 from ...inference.distributions import half_width

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import checked_choice, whole
-from ...core.disclosure import people_beyond
+from ...core.model_disclosure import people_beyond
 from ...core.results import TIDY_COLUMNS, Result
 from ...errors import AllianceStatsWarning, DesignError
 from ...inference.rows import glance_row

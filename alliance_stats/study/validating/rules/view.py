@@ -18,7 +18,6 @@ from ...origin import Origin
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FORM_KEY = ("client_id", "session", "rater", "measure")
 MAX_LOOKUP = 20_000_000  # cells of a lookup table: 20 MB of booleans; beyond it we sort
 
 
