@@ -30,6 +30,14 @@ def shared_copy(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.copy(deep=int(pd.__version__.split(".")[0]) < 3)
 
 
+def counted_anew(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with rows counted from 0; itself where they are: each column costs."""
+    import pandas as pd
+
+    fresh = isinstance(frame.index, pd.RangeIndex) and frame.index.equals(pd.RangeIndex(len(frame)))
+    return frame if fresh and frame.index.name is None else frame.reset_index(drop=True)
+
+
 def once_a_study(compute: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataFrame]:
     """Let a study keep the table a function makes of it, so that it is made once.
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..frames import counted_anew
 from ..origin import BESIDE, Origin, Stepped
 from ..tables import TABLES
 from .gathering import Gathered, Part
@@ -80,7 +81,7 @@ def _joined(parts: list[Part]) -> Part:
 def stacked(frames: list[pd.DataFrame]) -> pd.DataFrame:
     """Return frames one below the other; categories are united, absent columns are missing."""
     if len(frames) == 1:
-        return frames[0].reset_index(drop=True)
+        return counted_anew(frames[0])
     names = list(dict.fromkeys(name for frame in frames for name in frame.columns))
     n = [len(frame) for frame in frames]
     data = {}

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ...errors import plural
+from ..frames import counted_anew
 from .assembling import stacked
 from .gathering import Part
 from .long_rows import block_part, courses_of, long_frame
@@ -238,7 +239,7 @@ def _session_rows(
     if not given:
         frame, filled = first_of(frame, ["client_id", "session"])
         at = frame.index.to_numpy()
-    frame = settled(frame.reset_index(drop=True), "sessions")
+    frame = settled(counted_anew(frame), "sessions")
     columns = source.found(data) | further
     part = source.part("sessions", frame, at, columns, given=given, filled=filled)
     source.gathered.parts.append(part)

@@ -50,7 +50,8 @@ def with_further(source: Source, data: dict[str, Any], further: dict[str, str]) 
     )
     if not further:
         return own
-    block = frame[list(further.values())].set_axis(list(further), axis=1)
+    block = frame[list(further.values())]
+    block.columns = pd.Index(list(further))  # set_axis would copy the many once more
     return pd.concat([own, block], axis=1)
 
 

@@ -67,12 +67,12 @@ def rows_above(records: list[list[str]]) -> int:
     A title fills at most half as many cells as the row of names, which holds words alone, each
     once: a file without names is not to lose its first rows.
     """
-    filled = [[cell.strip() for cell in record if cell.strip()] for record in records]
-    sizes = [len(cells) for cells in filled[: MOST_TITLES + 1]]
-    widest = max(map(len, filled), default=0)
+    filled = [sum(map(bool, map(str.strip, record))) for record in records]
+    sizes = filled[: MOST_TITLES + 1]
+    widest = max(filled, default=0)
     at = next((n for n, size in enumerate(sizes) if size > widest / 2), 0)
-    names = filled[at] if filled else []
-    worded = all(any(letter.isalpha() for letter in cell) for cell in names)
+    names = [name for cell in records[at] if (name := cell.strip())] if records else []
+    worded = all(any(map(str.isalpha, name)) for name in names)
     sure = worded and len(set(names)) == len(names) >= 2 * max(sizes[:at], default=1)
     return at if sure and sizes[0] else 0
 

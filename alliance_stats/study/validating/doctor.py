@@ -341,4 +341,4 @@ def _settled(frame: pd.DataFrame, table: str) -> pd.DataFrame:
             columns[entry.name] = series.astype("int64")
         elif entry.type == "boolean" and series.dtype == "boolean" and not series.hasnans:
             columns[entry.name] = series.astype(bool)
-    return frame.assign(**columns)
+    return frame.assign(**columns) if columns else frame

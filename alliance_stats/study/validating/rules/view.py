@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ...frames import counted_anew
 from ...origin import Origin
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class StudyView:
         named: frozenset[tuple[str, str, str]] = frozenset(),
         twice: frozenset[tuple[str, str, int]] = frozenset(),
     ) -> None:
-        self.frames = {name: frame.reset_index(drop=True) for name, frame in frames.items()}
+        self.frames = {name: counted_anew(frame) for name, frame in frames.items()}
         self.origins = dict(origins)
         self.registry = registry
         self.options = dict(options)
