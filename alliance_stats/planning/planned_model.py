@@ -14,7 +14,8 @@ from ..errors import DesignError, did_you_mean, listing
 from ..multilevel.formula.model_formula import Formula, parse_formula
 from ..multilevel.formula.tree import Name
 from .design import StudyDesign
-from .simulated import TERMS, analysis
+from .replicates import TERMS
+from .simulated import analysis
 
 Columns = Mapping[str, tuple[str, ...]]
 

@@ -6,10 +6,11 @@ import pytest
 import alliance_stats as al
 from alliance_stats.errors import DesignError
 from alliance_stats.multilevel.fit import fitted
-from alliance_stats.planning import simulated
 from alliance_stats.planning.chances import operating
 from alliance_stats.planning.information import certainty, degrees_of_freedom, question_of
+from alliance_stats.planning.replicates import draw, with_predictor
 from alliance_stats.planning.satterthwaite import own_df
+from alliance_stats.planning.simulated import analysis
 
 SHARES = {"icc_client": 0.4, "icc_therapist": 0.1}
 ROUNDING = 1e-9
@@ -169,10 +170,10 @@ def test_signs_and_sizes_by_t_are_those_of_drawn_estimates():
 def test_an_arm_without_therapists_has_the_df_that_fits_have():
     design = al.StudyDesign(12, 8, 5, icc_client=0.3, icc_therapist=0.2, nested="one_arm")
     rng = np.random.default_rng(1)
-    rows, _ = simulated._with_predictor(design, design.layout.rows(), "arm", rng)
-    data = rows.assign(score=simulated.draw(design, rows, rng))
-    fit = fitted(simulated.analysis(design, "arm"), data)
-    found = [fit.refit(simulated.draw(design, rows, rng)).df["arm"] for _ in range(30)]
+    rows, _ = with_predictor(design, design.layout.rows(), "arm", rng)
+    data = rows.assign(score=draw(design, rows, rng))
+    fit = fitted(analysis(design, "arm"), data)
+    found = [fit.refit(draw(design, rows, rng)).df["arm"] for _ in range(30)]
     # Satterthwaite's df vary from study to study (here by about 3); their median does by 0.7
     assert certainty(design, "arm").df == pytest.approx(np.median(found), abs=2)
 
@@ -330,7 +331,7 @@ def test_a_predictor_with_error_tells_as_much_less_as_its_reliability():
         assert less.power(0.2, of=of).power == pytest.approx(sure.power(0.16, of=of).power)
         assert "0.64 of it" in str(less.power(0.2, of=of))
     rng, rows = np.random.default_rng(0), less.layout.rows()
-    x = simulated._with_predictor(less, rows, "within", rng)[1]
+    x = with_predictor(less, rows, "within", rng)[1]
     assert x @ x / (len(rows) - 100) == pytest.approx(0.64)
 
 
