@@ -70,6 +70,7 @@ def messages(fit: MultilevelFit) -> list[str]:
         *about_search(fit),
         *about_residuals(fit),
         *about_data(fit),
+        *_trend_beside_own_past(fit),
         *omitted_slopes.message(fit.omitted_slopes()),
         *neighbours.message(neighbours.lag_one(fit, neighbours.CLEAR)),
     ]
@@ -292,6 +293,25 @@ def _off_centre(fit: NestedFit) -> list[str]:
                 "or name what they must have in its complete=."
             )
     return found
+
+
+def _trend_beside_own_past(fit: MultilevelFit) -> list[str]:
+    """Say what a trend is beside the outcome's own earlier value, through which part of it goes."""
+    design = fit.design
+    if not design.has_rows:
+        return []
+    outcome, names, b = design.formula.response.text, design.fixed_names, fit.params
+    own = [name for name in names if name in (f"{outcome}_lag1", f"{outcome}_lag1_within")]
+    if not own or not abs(b[own[0]]) < 1:
+        return []
+    units = design.grouping.units
+    return [
+        f"'{own[0]}' is the outcome's own earlier value, and part of each trend goes through it: "
+        f"the coefficient of '{name}' is no change per step of it. With these estimates that is "
+        f"{b[name]:.3g} / (1 - {b[own[0]]:.2g}) = {b[name] / (1 - b[own[0]]):.3g}."
+        for name, values in design.fixed_terms.named_arrays()
+        if name in names and f"{name}:" not in " ".join(names) and _is_time(units, values)
+    ]
 
 
 def _is_time(units: Indices, values: Array) -> bool:

@@ -107,3 +107,26 @@ def test_rows_lost_for_other_reasons_are_in_the_share_that_does_not_enter(draw_s
     )
     lost = (lagged["within_lag1"].isna() | some).mean()
     assert any(f"with what else is missing {lost:.0%} do not enter" in m for m in fit.messages)
+
+
+def test_a_trend_beside_the_outcomes_own_past_is_told_to_be_no_change_per_session():
+    # y = own + .4 of y before + trend, so that y rises by .3 / (1 - .4) a session in the long run
+    rng = np.random.default_rng(1)
+    y = np.zeros((80, 25))
+    for t in range(1, 25):
+        y[:, t] = 0.4 * y[:, t - 1] + 0.3 * t + rng.normal(size=80)
+    data = pd.DataFrame(
+        {
+            "client_id": np.repeat(np.arange(80), 25),
+            "session": np.tile(np.arange(1, 26), 80),
+            "y": y.ravel(),
+        }
+    )
+    data = al.lag(data[data["session"] > 5], "y").dropna()
+    fit = al.fit_multilevel("y ~ session + y_lag1 + (1 | client_id)", data)
+    told = [m for m in fit.messages if "the outcome's own earlier value" in m]
+    assert len(told) == 1
+    assert float(told[0].rstrip(".").rsplit("= ", 1)[1]) == pytest.approx(0.5, abs=0.02)
+    alone = al.fit_multilevel("y ~ session + (1 | client_id)", data)
+    assert alone.params["session"] == pytest.approx(0.5, abs=0.01)
+    assert not any("own earlier value" in m for m in alone.messages)
