@@ -166,6 +166,29 @@ def test_only_what_cannot_exceed_one_loses_its_zero():
     column = tidy_rows(["r", "r"], [0.5, 1.5], 0.1)  # a column of somebody's data
     assert shown(column)["Estimate"].tolist() == ["0.50", "1.50"]
     assert shown(column, quantities=True)["Estimate"].tolist() == [".50", "1.50"]
+    named = tidy_rows(["improved:AUC", "dyadic_reciprocity", "slope"], [0.5, 0.6, 0.7])
+    assert shown(named, quantities=True)["Estimate"].tolist() == [".50", ".60", "0.70"]
+    assert shown(tidy_rows("dropout", 0.25), shares=".")["Estimate"].tolist() == [".25"]
+
+
+def test_a_number_without_an_error_has_no_more_decimals_than_its_size_asks():
+    rows = tidy_rows(["a", "b", "c"], [4.85, 0.06911, 0.00123], [0.01, np.nan, np.nan])
+    assert shown(rows)["Estimate"].tolist() == ["4.850", "0.069", "0.0012"]
+
+
+def test_sentences_say_random_effects_as_the_table_does():
+    rng = np.random.default_rng(2)
+    client = np.repeat(np.arange(20), 6)
+    data = pd.DataFrame({"client_id": client, "session": np.tile(np.arange(6.0), 20)})
+    own = rng.normal(0, 1, (20, 2)) @ [[3, 0.3], [0, 0.8]]
+    data["distress"] = own[client, 0] + own[client, 1] * data["session"] + rng.normal(size=120)
+    fit = al.fit_multilevel("distress ~ session + (1 + session | client_id)", data)
+    text, table = fit.text(), fit.summary()
+    for name in ("SD of intercept", "SD of session", "correlation of intercept and session"):
+        told = text.partition(f"client: {name} = ")[2].partition(";")[0]
+        assert told
+        assert f"Client: {name} {told}" in " ".join(table.split())
+    assert "session = ." in text or "session = −." in text  # a correlation has no zero
 
 
 def test_a_picture_and_left_cells_outlive_a_notebook_that_is_not_trusted():

@@ -32,6 +32,7 @@ class ReliableChanges(CriterionTable):
     """The clients' scores with ``change, rci, category``; made by `reliable_change`."""
 
     title = "Reliable change"
+    _shares = "."
 
     @property
     def heading(self) -> str:

@@ -63,6 +63,7 @@ class ClinicallySignificantChange(Result):
     options: dict[str, Any]
     criterion: Criterion
     messages: tuple[str, ...] = ()
+    _shares = "."
     title: str = "Clinically significant change"
 
     def tidy(self) -> pd.DataFrame:

@@ -94,11 +94,14 @@ class Result:
     """What the exponential of a coefficient is (``OR``, ``HR``, ``RR``), where it is shown."""
     _quantities: bool = False
     """Whether its terms are names of quantities, none of columns of somebody's data."""
+    _shares: str = ""
+    """A pattern of terms that are shares, though their names do not say so; ``.`` for all."""
     _letter: str = ""
     """The letter of a statistic that is no t and no z, as ``χ²``."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        vars(cls).get("__repr__") or setattr(cls, "__repr__", Result.__repr__)
         answer_for_methods(cls)
 
     @property
@@ -177,11 +180,12 @@ class Result:
         """
         said = findings(self.tidy(), lambda rows: self._table(rows, labels), self._level)
         unfit = [note for note in self._notes() if page.UNFIT.search(note)]
-        return "\n".join([f"{self.heading}.", *unfit, *said, what_was_done(*self._done())])
+        told = [page.ended(self.heading), *unfit, *said, what_was_done(*self._done())]
+        return page.typeset("\n".join(told))
 
     def methods(self) -> str:
         """Return the paragraph of a methods section: what was done, versions, sources."""
-        return methods_paragraph(*self._done(), self._level)
+        return page.typeset(methods_paragraph(*self._done(), self._level))
 
     def facts(self) -> dict[str, Any]:
         """Return what sentences are filled from: the glance, by name, and the title."""
@@ -215,6 +219,7 @@ class Result:
             intervals=self.intervals,
             unit=unit or self._unit,
             quantities=self._quantities,
+            shares=self._shares,
         )
 
     @property
@@ -230,6 +235,9 @@ class Result:
 
     def __str__(self) -> str:
         return str.__str__(self.summary())
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def _repr_html_(self) -> str:
         return Result.to_html(self)

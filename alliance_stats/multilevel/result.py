@@ -371,6 +371,3 @@ class MultilevelFit(NestedFit):
         return "REML" if self.reml else "Maximum likelihood"
 
     spread_lines = residual_lines
-
-    def __repr__(self) -> str:
-        return f"<MultilevelFit: {self.formula}; {self.nobs} rows, log-likelihood {self.llf:.4f}>"

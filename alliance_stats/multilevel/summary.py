@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ..core.display.journal import written
-from ..core.display.labels import inside, random_label
+from ..core.display.formatting import equation
+from ..core.display.labels import inside
 from ..core.results import Z95
 from ..errors import plural
 
@@ -47,14 +47,14 @@ def groups(fit: NestedFit) -> str:
 
 def spread_in_words(fit: NestedFit, labels: Mapping[str, str] | None) -> list[str]:
     """Return the SDs and correlations of random effects and residuals as a sentence."""
-    rows = fit.tidy()
-    rows = rows[rows["effect"].eq("random") & rows["estimate"].notna()]
-    said = [
-        f"{inside(random_label(str(row.term), str(row.group), labels))} = {written(row.estimate)}"
-        for row in rows.itertuples()
-    ]
-    if len(said) > MOST_TOLD:
-        said = [f"{len(said)} variances and covariances stand in the table"]
+    rows = fit.tidy().sort_values("effect", ascending=False, kind="stable")
+    n = int((rows["effect"].eq("random") & rows["estimate"].notna()).sum())
+    table = fit._table(rows, labels)  # of all rows, so that decimals are those of the table
+    spread = table.frame[table.frame["effect"].eq("random") & table.frame["estimate"].notna()]
+    cells = [(inside(row["label"]), table.columns[1].write(row)) for _, row in spread.iterrows()]
+    said = [equation(*cell) for cell in cells]
+    if n > MOST_TOLD:
+        said = [f"{n} variances and covariances stand in the table"]
     return [f"Random effects: {'; '.join(said)}."] if said else []
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ..core.arguments import share, shown
+from ..core.display.labels import sentence_case
+from ..core.display.sentences import what_was_done
 from ..core.results import Result
 from ..errors import DesignError, plural
 from ..inference.rows import tidy_rows
@@ -90,6 +92,16 @@ class PlanCheck(Result):
         """Return the answer and the table of all choices."""
         words = self.table["as_planned"].map({True: "yes", False: "no"}).fillna("not compared")
         return [self.sentence(), self._table(self.table.assign(as_planned=words), labels)]
+
+    def text(self, labels: Mapping[str, str] | None = None) -> str:
+        """Return each choice that was made otherwise, and whether the plan was followed."""
+        given = dict(labels or {})
+        said = [
+            f"{given.get(row.choice, sentence_case(row.choice))}: planned {row.planned}, "
+            f"done {row.done}."
+            for row in self.deviations.itertuples()
+        ]
+        return "\n".join([self.heading, *said, what_was_done(*self._done())])
 
     def facts(self) -> dict[str, Any]:
         """Return what sentences are filled from."""

@@ -122,6 +122,7 @@ class StudyPower(Result):
     messages: tuple[str, ...] = ()
     formula: str = ""
     standardised: bool = False
+    _shares = r"^(?:power|type_s)"
     picture = "plot"
 
     @property

@@ -43,6 +43,8 @@ class MeanReliability(Result):
     """One row a client: its id, ``mean``, ``n_sessions``, ``reliability``."""
     messages: tuple[str, ...] = ()
 
+    _quantities = True
+
     @property
     def title(self) -> str:  # type: ignore[override]
         """Return the headline of the summary."""

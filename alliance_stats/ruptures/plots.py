@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..core.display import formatting as fmt
 from ..core.drawing import GREY, INK, PALE, new_axes
 from ..errors import DesignError, did_you_mean, listing
+from .rules import find_rule, short_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,12 +70,15 @@ def plot_course(
             transform=ax.get_xaxis_transform(),
             color=INK,
             markerfacecolor="none",
-            label=f"rupture by {other.rule}",
+            label=f"rupture by {find_rule(other.rule).short}",
         )
     if others:
         ax.margins(y=0.25)
     n = int(sessions["score"].notna().sum()) or len(sessions)
-    ax.set_title(f"Client {client_id}: rule {result.rule}, n = {n} sessions", fontsize=10)
+    ax.set_title(
+        f"Client {client_id}, n = {n} sessions; rupture: {find_rule(result.rule).short}",
+        fontsize=10,
+    )
     ax.set_xlabel("Session")
     ax.set_ylabel(_score_label(result, sessions))
     ax.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
@@ -163,7 +168,8 @@ def plot_control_chart(result: Ruptures, client_id: Any, *, ax: Axes | None = No
     auto = result.limits.set_index("client_id").loc[client_id, "autocorrelation"]  # type: ignore[union-attr]
     n = int(chart["score"].notna().sum())
     ax.set_title(
-        f"Client {client_id}: {result.rule}, n = {n} sessions, lag-1 autocorrelation {auto:.2f}",
+        f"Client {client_id}, n = {n} sessions; {find_rule(result.rule).short}, "
+        f"lag-1 autocorrelation {fmt.number(auto, bounded=True)}",
         fontsize=10,
     )
     ax.set(xlabel="Session", ylabel=ylabel)
@@ -195,7 +201,7 @@ def plot_small_multiples(
     figure.supylabel(_score_label(result, result.sessions), fontsize=9)
     total = len(result.clients)
     figure.suptitle(
-        f"Rule {result.rule}: {len(client_ids)} of {total} clients  "
+        f"{len(client_ids)} of {total} clients; rupture: {find_rule(result.rule).short}  "
         "(▼ rupture, ○ nadir, ▲ repair, grey: episode)",
         fontsize=9,
     )
@@ -259,7 +265,7 @@ def plot_heatmap(result: Ruptures, *, ax: Axes | None = None) -> Axes:
     ax.set_yticks([])
     ax.figure.colorbar(mesh, ax=ax, label=f"Fall ({result.unit})", shrink=0.8, extend="both")
     ax.legend(fontsize=8, frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1.0, 1.0))
-    ax.set_title(f"Rule {result.rule}", fontsize=10, loc="left")
+    ax.set_title(f"Rupture: {find_rule(result.rule).short}", fontsize=10, loc="left")
     return ax
 
 
@@ -278,8 +284,9 @@ def plot_agreement(
         shown = "–" if np.isnan(value) else f"{value:.2f}" if column == "kappa" else f"{value:g}"
         dark = not np.isnan(value) and (value - low) / (high - low + 1e-9) > 0.55
         ax.text(j, i, shown, ha="center", va="center", color="white" if dark else INK, fontsize=8)
-    ax.set_xticks(range(len(table)), table.columns, rotation=40, ha="right", fontsize=8)
-    ax.set_yticks(range(len(table)), table.index, fontsize=8)
+    names = [short_of(name) for name in table.columns]
+    ax.set_xticks(range(len(table)), names, rotation=40, ha="right", fontsize=8)
+    ax.set_yticks(range(len(table)), names, fontsize=8)
     n = len(agreement.classes)
     ax.set_title(f"{column.capitalize()} between rules, n = {n} clients", fontsize=10)
     return ax

@@ -8,22 +8,27 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..core.results import Result
+from ..core.display.labels import inside
+from ..errors import plural
 from ..inference.rows import glance_row
 from ..study.splitting import parts_of
 from . import plots
 from .episodes import OUTCOMES
 from .performance.calibration import beside_reports
-from .rates import describe, describe_probable, repair_times
+from .rates import TOLD, describe, describe_probable, repair_times
 from .repair_table import RepairTimes
+from .rules import find_rule
+from .rules.told import ByRule
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
+    from ..core.display.page import Block
+
 
 @dataclass(frozen=True, repr=False)
-class Ruptures(Result):
+class Ruptures(ByRule):
     """Ruptures and repairs of all clients under one rule.
 
     Attributes
@@ -80,20 +85,28 @@ class Ruptures(Result):
     messages: tuple[str, ...] = ()
     score: str = ""
     by: str | None = None
+    _shares = "."
 
     @property
     def title(self) -> str:  # type: ignore[override]
-        """The rule with its parameters, in one line."""
+        """What counted as a rupture, in words."""
+        return f"Ruptures: {inside(find_rule(self.rule).title)}"
+
+    @property
+    def settings(self) -> str:
+        """The rule with its parameters, as they are typed."""
         shown = {k: round(v, 4) if type(v) is float else v for k, v in self.parameters.items()}
         given = ", ".join(f"{k}={v!r}" for k, v in shown.items() if v is not None)
-        return f"Ruptures by the rule '{self.rule}' ({given})"
+        return f"Rule {self.rule}: {given}."
 
-    def __repr__(self) -> str:
-        row = self.glance().iloc[0]
-        return (
-            f"Ruptures(rule={self.rule!r}, {row['n_clients']} clients, {row['n_sessions']} "
-            f"sessions, {row['n_ruptures']} ruptures, {row['n_repaired']} repaired)"
-        )
+    def term_labels(self) -> dict[str, str]:
+        """Return what the rates are called."""
+        later = {f"repaired_within_{n}": f"Repaired within {plural(n, 'session')}" for n in TOLD}
+        return {"clients_with_rupture": "Clients with a rupture", **later}
+
+    def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
+        """Return the rule with its parameters, and the rates."""
+        return [self.settings, *super().shown(labels)]
 
     def tidy(self) -> pd.DataFrame:
         """Return rates with clients as the unit of sampling, by ``group`` where one was named.

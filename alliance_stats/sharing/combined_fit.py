@@ -328,9 +328,3 @@ class CombinedFit(JointResult, MultilevelFit):
     omitted_slopes = asks("The search for slopes that were left out")
     marginal_means = asks("Marginal means (.test() takes any contrast of coefficients)")
     contrasts = asks("Contrasts of marginal means (.test() takes any contrast of coefficients)")
-
-    def __repr__(self) -> str:
-        return (
-            f"<CombinedFit: {self.formula}; {len(self.files)} clinics, {self.nobs} rows, "
-            f"log-likelihood {self.llf:.4f}>"
-        )

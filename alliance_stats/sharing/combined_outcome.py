@@ -177,9 +177,3 @@ class CombinedOutcome(JointResult, OutcomeFit):
     average_effects = asks("Effects averaged over rows")
     icc = asks("A share of the variance (that in a row depends on predictors)")
     profile_ci = asks("A profile (a search by mail for each of its points)")
-
-    def __repr__(self) -> str:
-        return (
-            f"<CombinedOutcome: {self.formula}; {self.family}, {len(self.files)} clinics, "
-            f"{self.nobs} rows, log-likelihood {self.llf:.4f}>"
-        )

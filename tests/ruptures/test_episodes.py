@@ -222,9 +222,10 @@ def test_rates_take_clients_as_the_unit():
 
 def test_the_result_says_what_it_is():
     found = detect([5, 3, 5, 5])
-    assert repr(found) == (
-        "Ruptures(rule='drop_points', 1 clients, 4 sessions, 1 ruptures, 1 repaired)"
-    )
-    assert "points=1" in found.summary()
+    first, rule = found.summary().split("\n\n")[:2]
+    assert first == "Ruptures: fall from the session before by so many points"
+    assert rule.startswith("Rule drop_points: ")
+    assert "points=1" in rule
+    assert "(rule drop_points: fall from" in found.text()
     assert found.glance().loc[0, "n_ruptures"] == 1
     assert found.parameters["max_gap"] == 1

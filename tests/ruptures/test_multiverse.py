@@ -267,7 +267,7 @@ def test_the_curve_is_drawn_in_order_with_its_choices(many):
     ax = many.plot()
     lower = ax.figure.axes[1]
     labels = [label.get_text() for label in lower.get_yticklabels()]
-    assert "rule: drop pooled SD" in labels
+    assert "rule: fall, pooled SD" in labels
     assert "levels: 2" in labels
     assert "n = 16" in lower.get_xlabel()
 

@@ -61,8 +61,9 @@ def number(value: Any, digits: int = 2, *, bounded: bool = False) -> str:
 
 
 _BOUNDED = re.compile(
-    r"(?:cor|phi|icc|kappa|alpha|auc|r|r2|share|correlation|reliability|cfi|tli|rmsea|srmr)"
-    r"(?![^\W_])|delta_cfi|.*_share\b"
+    r"(?:^|[\W_])(?:cor|phi|icc|kappa|alpha|auc|r|r2|share|correlation|reliability|reciprocity|"
+    r"cfi|tli|rmsea|srmr|brier|ppv|sensitivity|specificity|power|prevalence)(?![^\W_])",
+    re.IGNORECASE,
 )
 
 
@@ -71,10 +72,10 @@ def is_bounded(name: str) -> bool:
 
     Examples
     --------
-    >>> is_bounded("cor Intercept session"), is_bounded("icc_above"), is_bounded("core")
+    >>> is_bounded("improved:AUC"), is_bounded("icc_above"), is_bounded("core")
     (True, True, False)
     """
-    return _BOUNDED.match(name) is not None
+    return _BOUNDED.search(name) is not None
 
 
 def significant(value: float, digits: int = 4) -> float:

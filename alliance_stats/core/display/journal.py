@@ -7,6 +7,7 @@ written as APA asks, all others by their kind; what is empty or the same in ever
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -41,6 +42,7 @@ def journal_table(
     intervals: str = "",
     unit: str = "",
     quantities: bool = False,
+    shares: str = "",
 ) -> Table:
     """Return a table of a result as it is read.
 
@@ -64,6 +66,8 @@ def journal_table(
         What the estimates are in, for their header.
     quantities
         Whether terms are names of quantities, none of columns of somebody's data.
+    shares
+        A pattern of terms that are shares, though their names do not say so.
     """
     note = ""
     if len(frame) > ROWS:
@@ -72,7 +76,7 @@ def journal_table(
     if not {"term", "estimate"} <= set(rows.columns):
         return Table("table", title, rows, _any_columns(rows, labels, confidence), "", note)
     parts, names = _parts(rows, labels)
-    rows = rows.assign(part=parts, label=names, bounded=_bounded(rows, quantities))
+    rows = rows.assign(part=parts, label=names, bounded=_bounded(rows, quantities, shares))
     order = {part: place for place, part in enumerate(_in_order(parts))}
     rows = rows.sort_values("part", key=lambda kept: kept.map(order), kind="stable")
     others = [name for name in _others(rows) if name not in ("part", "label")]
@@ -188,7 +192,8 @@ def _digits(row: pd.Series, digits: int) -> int:
         return min(1 - math.floor(math.log10(abs(error))), 6) if few else digits
     if fmt.is_missing(value) or not math.isfinite(value) or float(value).is_integer():
         return 0
-    return digits if abs(value) >= 0.1 else min(digits + 2, 6)
+    two = 1 - math.floor(math.log10(abs(value)))  # so many show two digits that count
+    return max(digits, min(two, digits + 2, 6))
 
 
 def _interval(label: str, digits: int) -> Column:
@@ -207,10 +212,13 @@ def _estimate(row: pd.Series, there: list[str], digits: int) -> str:
     return fmt.MISSING if row[there].isna().all() else ""
 
 
-def _bounded(rows: pd.DataFrame, quantities: bool) -> pd.Series:
+def _bounded(rows: pd.DataFrame, quantities: bool, shares: str) -> pd.Series:
     """Return which rows hold what cannot exceed 1 in size."""
-    named = rows["term"].astype(str).map(fmt.is_bounded)
-    return named & (quantities or rows.get("effect", pd.Series("", rows.index)).eq("random"))
+    terms = rows["term"].astype(str)
+    random = rows.get("effect", pd.Series("", rows.index)).eq("random")
+    of_random = random & terms.str.match(r"(?:cor|phi)\b")
+    named = quantities & terms.map(fmt.is_bounded)
+    return of_random | (~random & (named | (bool(shares) & terms.str.contains(shares))))
 
 
 def _seen(value: Any, digits: int, *, bounded: bool) -> str:
@@ -304,6 +312,17 @@ def _any_columns(
 def in_words(name: Any, labels: Mapping[str, str] | None = None) -> str:
     """Return the name of a group or term in words; nothing where there is none."""
     return label_of(str(name).removesuffix("_id"), labels)
+
+
+def in_places(words: str) -> str:
+    """Return where something is, with groups as they are called.
+
+    Examples
+    --------
+    >>> in_places("session without client_id C33")
+    'session without client C33'
+    """
+    return re.sub(r"_id\b", "", words)
 
 
 def _limits(stem: str, row: pd.Series) -> str:

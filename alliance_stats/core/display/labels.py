@@ -140,7 +140,7 @@ def _plain(name: str) -> str:
     known = [_SHORT.get(word, word) for word in _OF_ID.sub("", name).split("_")]
     words = " ".join(known).strip()
     symbol = not re.search(r"[a-z]{3}", name) or known[0] in (*_SHORT.values(), *_SIGNS.values())
-    return words if symbol else words[:1].upper() + words[1:]
+    return words if symbol else sentence_case(words)
 
 
 def renamed(words: str, names: Mapping[str, str]) -> str:
@@ -156,6 +156,11 @@ def renamed(words: str, names: Mapping[str, str]) -> str:
     longest_first = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
     whole = rf"(?<![\w/-])(?:{longest_first})(?![\w/-])"
     return re.sub(whole, lambda found: names[found[0]], words)
+
+
+def sentence_case(words: str) -> str:
+    """Return words with a large first letter, as at the start of a line."""
+    return words[:1].upper() + words[1:]
 
 
 def inside(words: str) -> str:

@@ -100,6 +100,11 @@ def typeset(words: str) -> str:
     )
 
 
+def ended(heading: str) -> str:
+    """Return a heading as a sentence of its own; a question has its sign already."""
+    return heading if heading.endswith("?") else f"{heading}."
+
+
 def _aligned(table: Table) -> str:
     head = [column.label for column in table.columns]
     rows = grouped_rows(table, indent="  ")

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..yaml_reading import read_yaml
 from . import formatting as fmt
-from .journal import written
+from .journal import in_places, written
 from .table import Table
 
 SENTENCES = 30
@@ -42,7 +42,7 @@ def _sentence(table: Table, row: pd.Series, confidence: float) -> str:
     part = "" if part == "Overall" else part
     name = f"{part}: {row['label']}" if part else row["label"]
     said = [row.get(column) for column in ("where", "reading", "level", "subgroup", "compared")]
-    places = [word for word in said if isinstance(word, str) and word]
+    places = [in_places(word) for word in said if isinstance(word, str) and word]
     if not fmt.is_missing(row.get("wave")):
         places.append(f"wave {row['wave']:g}")
     about = f" ({', '.join(places)})" if places else ""
@@ -52,7 +52,7 @@ def _sentence(table: Table, row: pd.Series, confidence: float) -> str:
 
 def _estimate(cell: Mapping[str, str], row: pd.Series, confidence: float) -> list[str]:
     """Return the estimate with its error and interval, and as a ratio where it is one."""
-    coefficient = cell.get("SE") and cell.get("p")
+    coefficient = cell.get("SE") and cell.get("p") and not row["bounded"]
     numbers = []
     head = next((label for label in cell if label.startswith("Estimate")), "")
     if head and cell[head]:
@@ -128,5 +128,6 @@ def _fact(name: str, value: Any) -> str:
     if isinstance(value, str):
         return value if name in ("rule", "formula") or " " in value else value.replace("_", " ")
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return written(value)
+        text = written(value)
+        return text.replace("0.", ".", 1) if fmt.is_bounded(name) and abs(value) < 1 else text
     return "none" if value is None else str(value)

@@ -60,6 +60,7 @@ class DropoutDefinitions(Result):
     clients: pd.DataFrame
     confidence: float
     messages: tuple[str, ...] = ()
+    _shares = "."
     title: str = "Dropout by definition"
 
     def tidy(self) -> pd.DataFrame:

@@ -50,6 +50,7 @@ class DropoutIncidence(Result):
     by: str | None
     confidence: float
     messages: tuple[str, ...] = ()
+    _shares = "."
     title: str = "Cumulative incidence of the ends of therapy (Aalen-Johansen)"
     tests: pd.DataFrame = field(default_factory=pd.DataFrame)
     clock: str = "session"

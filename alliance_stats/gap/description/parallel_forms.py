@@ -20,7 +20,7 @@ from ...study import Study
 from ...study.select import ScoreName, name_of
 from .. import checks
 from ..about_dyads import AboutDyads
-from ..wording import caveats, explained, meanings, wording
+from ..wording import caveats, explained, labels, meanings, wording
 from .homogeneity import same_gaps
 from .items import Array, ItemSums, item_sums
 
@@ -60,6 +60,7 @@ class ParallelForms(AboutDyads):
     n_with_several: int = 0
     invariance: MeasurementInvariance | None = None
     messages: tuple[str, ...] = ()
+    _quantities = True
     title: str = "Do both forms measure the same?"
     score: str = ""
     _letter = "F"
@@ -68,6 +69,10 @@ class ParallelForms(AboutDyads):
         """Return numbers of dyads, sessions and items, and how far invariance holds, in one row."""
         holds = {} if self.invariance is None else {"holds": self.invariance.holds}
         return glance_row(self, "n_dyads", "n_sessions", n_items=len(self.items), **holds)
+
+    def term_labels(self) -> dict[str, str]:
+        """Return what the terms are called where they are explained."""
+        return labels("parallel_forms")
 
     def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
         """Return the table, what its terms mean, whether items are used alike, what is known."""

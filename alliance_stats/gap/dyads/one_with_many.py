@@ -50,6 +50,7 @@ class OneWithMany(AboutDyads):
     n_therapists: int
     n_with_several: int = 0
     messages: tuple[str, ...] = ()
+    _quantities = True
     title: str = "One with many"
     score: str = ""
 

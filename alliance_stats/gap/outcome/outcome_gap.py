@@ -58,6 +58,8 @@ class OutcomeGap(Result):
     used: dict[str, Any]
     criterion: Criterion
     messages: tuple[str, ...] = ()
+    _quantities = True
+    _shares = "(?:forecast|observed|bias|value)$"
     title: str = "Success gap, forecast minus observed"
 
     def tidy(self) -> pd.DataFrame:

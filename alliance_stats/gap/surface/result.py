@@ -260,7 +260,3 @@ class ResponseSurface(Result):
             f"{self.congruence(group=part.group, confidence=self.spec.confidence).words}"
             for part in self.parts
         ]
-
-    def __repr__(self) -> str:
-        s = self.spec
-        return f"<ResponseSurface: {s.outcome} on {s.x} and {s.y}, {self.linear.n} rows>"

@@ -56,6 +56,7 @@ class Explained(Result):
     parts: pd.DataFrame
     not_centred: tuple[str, ...]
     messages: tuple[str, ...] = ()
+    _shares = "."
     title = "Explained variance"
 
     def tidy(self) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ...core.display.journal import in_places
 from ...core.results import Result
 from ...errors import DesignError
 from ...inference.rows import glance_row, tidy_rows
@@ -80,10 +81,10 @@ class ModelCheck(Result):
     def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
         """Return the questions with their numbers, and who moves the coefficients most."""
         rows = self.tidy()
-        blocks: list[Block] = [self._table(rows.assign(where=_in_words(rows["where"])), labels)]
+        blocks: list[Block] = [self._table(rows.assign(where=rows["where"].map(in_places)), labels)]
         if len(self.influence):
             most = self.influence.nlargest(5, "cooks_distance")
-            most = most.assign(level=_in_words(most["level"]))
+            most = most.assign(level=most["level"].map(in_places))
             title = "The five groups whose leaving out moves the coefficients most"
             words = {"cooks_distance": "Cook's distance", "moved_se": "Moved (SE)"}
             blocks.append(self._table(most, words | dict(labels or {}), title))
@@ -94,11 +95,6 @@ class ModelCheck(Result):
         from .model_check_plot import plot_check
 
         return plot_check(self, ax)
-
-
-def _in_words(places: pd.Series) -> pd.Series:
-    """Return places with groups as they are called: ``client`` where the column is client_id."""
-    return places.str.replace(r"_id\b", "", regex=True)
 
 
 def check_model(fit: MultilevelFit) -> ModelCheck:

@@ -394,6 +394,3 @@ class OutcomeFit(NestedFit):
 
     estimator = property(summary.estimator)
     spread_lines = summary.spread_lines
-
-    def __repr__(self) -> str:
-        return f"<OutcomeFit: {self.formula}; {self.family}, {self.nobs} rows, {self.llf:.4f}>"

@@ -13,6 +13,7 @@ from ...core.knowing_table import KnowingTable
 from ...core.results import Result, shown_as_result
 from ...inference.rows import glance_row, tidy_rows
 from ..rates import SOON
+from ..rules import in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -86,6 +87,12 @@ class ChanceTable(KnowingTable):
         found = self.loc["rupture", ["observed", "expected", "ratio", "p_value"]]
         made = {name: self.attrs[name] for name in ("rule", "null", "replicates", "seed", "phi")}
         return glance_row(self, **made, **found)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what sentences are filled from: the rule in words, with its name."""
+        me: Any = self
+        known = Result.facts(me)
+        return known | {"rule": in_words(known["rule"])}
 
     def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
         """Return the counts, and the shares."""

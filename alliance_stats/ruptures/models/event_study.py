@@ -10,7 +10,7 @@ import pandas as pd
 
 from ...core.arguments import checked_choice, whole
 from ...core.model_disclosure import fewest_of_model
-from ...core.results import TIDY_COLUMNS, Result
+from ...core.results import TIDY_COLUMNS
 from ...errors import DesignError
 from ...inference.distributions import half_width
 from ...inference.rows import glance_row
@@ -18,6 +18,7 @@ from ...study.times import SESSION, along
 from ..parameters import check_seed
 from ..result import Ruptures
 from ..rules import RUPTURE_RULE, find_rule
+from ..rules.told import ByRule
 from .clustered import contrast_rows, least_squares
 from .design import BEYOND_THE_SCORE, LEAST_CLIENTS, adjusts
 from .event_windows import Course, windows
@@ -35,7 +36,7 @@ PARTS = ("slope_before", "step", "slope_after")
 
 
 @dataclass(frozen=True)
-class EventStudy(Result):
+class EventStudy(ByRule):
     """Slope before, step and slope after ruptures and pseudo-events.
 
     Attributes

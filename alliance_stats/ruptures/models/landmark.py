@@ -11,7 +11,7 @@ import pandas as pd
 
 from ...core.arguments import checked_choice, whole
 from ...core.model_disclosure import people_beyond
-from ...core.results import TIDY_COLUMNS, Result
+from ...core.results import TIDY_COLUMNS
 from ...errors import AllianceStatsWarning, DesignError
 from ...inference.rows import glance_row
 from ...study.times import SESSION, along
@@ -20,6 +20,7 @@ from ..reading import table_of, therapist_of_client
 from ..result import Ruptures
 from ..result_tables import NOT_JUDGED
 from ..rules import RUPTURE_RULE
+from ..rules.told import ByRule
 from .clustered import contrast_rows
 from .design import SLOPES
 from .plots import plot_classes
@@ -47,7 +48,7 @@ BETWEEN_CLIENTS = (
 
 
 @dataclass(frozen=True)
-class RuptureOutcome(Result):
+class RuptureOutcome(ByRule):
     """Later outcome by the class of rupture a client had by a landmark session.
 
     Attributes

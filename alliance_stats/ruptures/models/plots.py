@@ -9,6 +9,7 @@ import pandas as pd
 
 from ...core.display.formatting import p_sentence
 from ..plots import GREY, INK, REPAIR, RUPTURE, new_axes
+from ..rules import find_rule
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,7 +56,7 @@ def plot_coefficients(result: Any, *, ax: Axes | None = None) -> Axes:
     first = next(iter(result.fits.values()))
     ax.set_xlabel("Next session's outcome (points), 95 % interval")
     ax.set_title(
-        f"Rule {result.ruptures.rule}: n = {first.nobs} sessions, "
+        f"Rupture: {find_rule(result.ruptures.rule).short}; n = {first.nobs} sessions, "
         f"{first.n_groups['client_id']} clients",
         fontsize=10,
         loc="left",
@@ -83,7 +84,9 @@ def plot_event_study(result: Any, *, ax: Axes | None = None) -> Axes:
     ax.set_xlabel(f"Sessions from {zero}")
     ax.set_ylabel(f"{series.capitalize()} (points from\nthe event's mean before)")
     ax.set_title(
-        f"Rule {result.ruptures.rule}: n = {result.n_clients} clients", fontsize=10, loc="left"
+        f"Rupture: {find_rule(result.ruptures.rule).short}; n = {result.n_clients} clients",
+        fontsize=10,
+        loc="left",
     )
     ax.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return tidy_up(ax)

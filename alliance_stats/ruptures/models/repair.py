@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import is_number, shown
-from ...core.results import TIDY_COLUMNS, Result
+from ...core.results import TIDY_COLUMNS
 from ...errors import DesignError
 from ...inference.rows import glance_row
 from ...multilevel.fit import fitted, fitted_outcome
@@ -20,6 +20,7 @@ from ...multilevel.outcomes.result import OutcomeFit
 from ...study.times import SESSION, along
 from ..result import Ruptures
 from ..rules import RUPTURE_RULE, find_rule
+from ..rules.told import ByRule
 from .design import (
     BEYOND_THE_SCORE,
     Choices,
@@ -51,7 +52,7 @@ RUPTURE_AS_RESPONSE = {
 
 
 @dataclass(frozen=True)
-class RuptureRepair(Result):
+class RuptureRepair(ByRule):
     """Next-session models of ruptures and repairs, forward and reverse.
 
     Attributes
@@ -110,7 +111,7 @@ class RuptureRepair(Result):
 
     def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
         """Return the rule, and a table a model."""
-        blocks: list[Block] = [self.ruptures.title]
+        blocks: list[Block] = [f"{self.ruptures.title}. {self.ruptures.settings}"]
         for name, fit in self.fits.items():
             own = self.table[self.table["model"] == name]
             blocks += [f"{name}: {fit.formula}", self._table(own, labels)]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ...core.display.labels import inside, label_of
 from ..plots import GREY, INK, PALE, REPAIR, RUPTURE
+from ..rules import short_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -141,7 +141,7 @@ def _draw_choices(ax: Axes, options: pd.DataFrame, drawn: set[int]) -> None:
         shown = [order for order in orders if order in drawn]
         ax.plot(shown, np.full(len(shown), place), "|", color=INK, markersize=5)
         words = choice.replace("_", " ")
-        said = inside(label_of(option)) if choice == "rule" else option
+        said = short_of(option) if choice == "rule" else option
         labels.append(f"{words}: {said}" if choice != before else said)
         y.append(place)
         before = choice

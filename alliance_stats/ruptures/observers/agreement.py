@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import shown, whole
+from ...core.display.labels import sentence_case
 from ...core.results import Result
 from ...errors import DesignError
 from ...inference.rows import glance_row, tidy_rows
@@ -19,7 +20,7 @@ from ..detection import detect_ruptures
 from ..plots import plot_agreement
 from ..result import Ruptures
 from ..result_tables import NOT_JUDGED
-from ..rules import COMMON, find_rule
+from ..rules import COMMON, find_rule, short_of
 from .kappa import four_cells, kappa
 
 if TYPE_CHECKING:
@@ -94,6 +95,14 @@ class RuleAgreement(Result):
             conf_low=pairs["conf_low"],
             conf_high=pairs["conf_high"],
         )
+
+    def term_labels(self) -> dict[str, str]:
+        """Return what the rules of each pair are called."""
+        pairs = self.pairs[["rule_a", "rule_b"]].itertuples(index=False)
+        return {
+            f"{one} ~ {other}": sentence_case(f"{short_of(one)}; with {short_of(other)}")
+            for one, other in pairs
+        }
 
     def glance(self) -> pd.DataFrame:
         """Return one row: rules, clients, and how many judged clients change class."""

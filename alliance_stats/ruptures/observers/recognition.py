@@ -47,12 +47,21 @@ class ReportAgreement(Result):
     sessions: pd.DataFrame
     terms: pd.DataFrame
     messages: tuple[str, ...] = ()
-    _quantities = True
+    _shares = "."
     title: str = "Ruptures reported by clients and by therapists"
 
     def tidy(self) -> pd.DataFrame:
         """Return rates, recognition and kappa, with clients as the unit of sampling."""
         return self.terms
+
+    def term_labels(self) -> dict[str, str]:
+        """Return what the rates are called."""
+        return {
+            "recognition": "Clients' reports that the therapist shares",
+            "client_recognition": "Therapists' reports that the client shares",
+            "client_rate": "Sessions with a client's report",
+            "therapist_rate": "Sessions with a therapist's report",
+        }
 
     def glance(self) -> pd.DataFrame:
         """Return one row: clients, sessions and the four cells."""

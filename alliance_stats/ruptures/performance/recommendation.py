@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import finite, is_number, shown, whole
-from ...core.display.labels import label_of
+from ...core.display import columns as col
+from ...core.display.labels import sentence_case
+from ...core.display.table import Table
 from ...core.drawing import new_axes
 from ...core.results import Result
 from ...errors import AllianceStatsError, DesignError
@@ -21,7 +23,7 @@ from ..chance.expected import stack
 from ..parameters import check_seed, complete
 from ..reading import read_scores
 from ..reference_and_unit import retest_reliability
-from ..rules import find_rule
+from ..rules import find_rule, short_of
 from .planting import CANDIDATES, error_rates, plant
 
 if TYPE_CHECKING:
@@ -34,6 +36,23 @@ CLIENTS = 2000
 """Simulated clients at least, in whole copies of the study."""
 SHARES = {"sensitivity": "n_planted", "ppv": "n_episodes", "false_alarms": "n_clear"}
 """Shares of the table, and how many cases each is of."""
+COLUMNS = (
+    col.text("short", "Rule"),
+    col.number("sensitivity", "Sensitivity", bounded=True),
+    col.number("ppv", "PPV", bounded=True),
+    col.number("f1", "F1", bounded=True),
+    col.number("false_alarms", "False alarms", bounded=True),
+    col.number("flagged_outside", "Flagged outside", 3, bounded=True),
+    col.number("delay", "Delay (sessions)", 1),
+    col.number("judged", "Clients judged", bounded=True),
+    col.text("rule", "Name to type"),
+)
+DESIGN = (
+    "Courses of {n_clients} clients with a median of {median_sessions:g} sessions, SD about own "
+    "trends {sd:.2f} points, lag-1 autocorrelation {autocorrelation:.2f}. Planted in "
+    "{base_rate:.0%} of clients: a rupture {depth:g} SDs ({depth_points:.2f} points) deep that "
+    "lasts {duration} sessions ({replicates} sets, seed {seed})."
+)
 Candidate = tuple[str, str, Mapping[str, Any]]
 
 
@@ -61,6 +80,7 @@ class RuleAdvice(Result):
     table: pd.DataFrame
     design: Mapping[str, Any]
     messages: tuple[str, ...] = ()
+    _shares = "."
     title: str = field(default="Rupture rules in courses like these, with planted ruptures")
     score: str = ""
 
@@ -83,9 +103,12 @@ class RuleAdvice(Result):
 
     def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
         """Return the design, and the table of rules."""
-        shown = ["label", *SHARES, "f1", "flagged_outside", "delay", "judged"]
-        design = ", ".join(f"{label_of(n)} {value:.3g}" for n, value in self.design.items())
-        return [f"{design}.", self._table(self.table[shown], labels)]
+        rows = self.table.assign(short=self.table["label"].map(short_of))
+        return [DESIGN.format_map(self.design), Table("rules", "", rows, COLUMNS, "")]
+
+    def term_labels(self) -> dict[str, str]:
+        """Return what the rules are called."""
+        return {str(label): sentence_case(short_of(str(label))) for label in self.table["label"]}
 
     def plot(self, *, ax: Axes | None = None) -> Axes:
         """Draw sensitivity against positive predictive value, a point a rule."""

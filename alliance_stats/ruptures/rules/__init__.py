@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...core.display.labels import inside
 from ...errors import DesignError, did_you_mean, listing
 from . import (
     change_point,
@@ -29,7 +30,9 @@ __all__ = [
     "Flags",
     "Rule",
     "find_rule",
+    "in_words",
     "rupture_rules",
+    "short_of",
 ]
 
 RUPTURE_RULE = "drop_stricter_sd"
@@ -64,6 +67,29 @@ def find_rule(name: object) -> Rule:
         f"There is no rupture rule {name!r}.{did_you_mean(name, REGISTRY)} "
         f"The rules are {listing(REGISTRY, len(REGISTRY))}."
     )
+
+
+def in_words(name: str) -> str:
+    """Return what a rule is called inside a sentence, with the name that is typed for it.
+
+    Examples
+    --------
+    >>> in_words("drop_points")
+    'rule drop_points: fall from the session before by so many points'
+    """
+    return f"rule {name}: {inside(find_rule(name).title)}"
+
+
+def short_of(label: str) -> str:
+    """Return the few words for a rule or for a label that begins with one, as ``drop_trend, k=2``.
+
+    Examples
+    --------
+    >>> short_of("drop_trend, k=2"), short_of("ours")
+    ('fall below own trend, k=2', 'ours')
+    """
+    name, comma, rest = label.partition(",")
+    return f"{REGISTRY[name].short}{comma}{rest}" if name in REGISTRY else label
 
 
 def rupture_rules() -> pd.DataFrame:

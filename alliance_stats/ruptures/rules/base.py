@@ -93,8 +93,8 @@ class Rule:
 
     Attributes
     ----------
-    name, title
-        What the user types, and what it is called in words.
+    name, title, short
+        What the user types, and what it is called in words: as a line, and in a picture.
     definition
         The criterion as mathematics, in one line.
     function
@@ -121,6 +121,7 @@ class Rule:
 
     name: str
     title: str
+    short: str
     definition: str
     function: RuleFunction
     own: Mapping[str, Any]

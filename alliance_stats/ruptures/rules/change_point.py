@@ -133,6 +133,7 @@ RULES = (
     Rule(
         name="change_point",
         title="Downward shift of level, by exact least-squares search",
+        short="change point",
         definition="cuts minimise n log(RSS_m/n) + penalty m log n; flag: mean falls >= k s_i",
         function=flag_shifts,
         own={

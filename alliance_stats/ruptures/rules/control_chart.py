@@ -173,6 +173,7 @@ RULES = (
     Rule(
         name="control_chart",
         title="Below the limit of the client's own control chart",
+        short="control chart",
         definition="x_it < mean_i - k * mean(MR_i) / 1.128   (k = 3: 2.66 * mean moving range)",
         function=flag_beyond_limits,
         own=OWN,

@@ -67,6 +67,7 @@ RULES = (
     Rule(
         name="cusum",
         title="Falls that add up beyond the decision interval",
+        short="CUSUM chart",
         definition="S_t = max(0, S_t-1 - (x_t - mean_i) / sigma_i - shift / 2) > k",
         function=flag_sum,
         own={**CHART, "k": 5.0, "shift": 1.0},

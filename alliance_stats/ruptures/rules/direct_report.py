@@ -42,6 +42,7 @@ RULES = (
     Rule(
         name="direct_report",
         title="Rupture reported after the session",
+        short="reported",
         definition="the rater reports a rupture of intensity >= min_intensity",
         function=flag_reports,
         own={

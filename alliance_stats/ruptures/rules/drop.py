@@ -68,7 +68,7 @@ UNREAD = (
 )
 
 
-def _variant(name: str, title: str, definition: str, **changes: Any) -> Rule:
+def _variant(name: str, title: str, short: str, definition: str, **changes: Any) -> Rule:
     """Return the rule `drop` with its reference and unit fixed."""
     about = {
         key: changes.pop(key)
@@ -83,6 +83,7 @@ def _variant(name: str, title: str, definition: str, **changes: Any) -> Rule:
     return Rule(
         name=name,
         title=title,
+        short=short,
         definition=definition,
         function=_complete,
         own=own,
@@ -99,6 +100,7 @@ RULES = (
     Rule(
         name="drop",
         title="Fall below a reference, every choice open",
+        short="fall",
         definition="R_it - x_it >= k * u_i",
         function=flag_falls,
         own=OWN,
@@ -110,6 +112,7 @@ RULES = (
     _variant(
         "drop_within_sd",
         "Fall from the session before, against the client's own SD",
+        "fall, own SD",
         "x_i,t-1 - x_it >= k * s_i",
         keep=("k",),
         unit="within-client SD",
@@ -119,6 +122,7 @@ RULES = (
     _variant(
         "drop_pooled_sd",
         "Fall from the session before, against the pooled within-client SD",
+        "fall, pooled SD",
         "x_i,t-1 - x_it >= k * sqrt(sum SS_i / sum (n_i - 1))",
         scale="pooled_within_sd",
         keep=("k",),
@@ -127,6 +131,7 @@ RULES = (
     _variant(
         "drop_sample_sd",
         "Fall from the session before, against the SD of the sample",
+        "fall, SD of the sample",
         "x_i,t-1 - x_it >= k * SD of all scores",
         scale="sample_sd",
         k=1.5,  # this SD is of clients, too, and so larger: 2 of it find one rupture in six
@@ -136,6 +141,7 @@ RULES = (
     _variant(
         "drop_stricter_sd",
         "Fall from the session before, against the larger of own and pooled SD",
+        "fall, larger of own and pooled SD",
         "x_i,t-1 - x_it >= k * max(s_i, pooled within-client SD)",
         scale="stricter_sd",
         keep=("k",),
@@ -147,6 +153,7 @@ RULES = (
     _variant(
         "drop_reliable_change",
         "Fall from the session before of the size of a reliable change",
+        "fall, reliable change",
         "x_i,t-1 - x_it >= k * SD * sqrt(2 (1 - reliability))",
         scale="reliable_change",
         k=1.96,
@@ -161,6 +168,7 @@ RULES = (
     _variant(
         "drop_points",
         "Fall from the session before by so many points",
+        "fall in points",
         "x_i,t-1 - x_it >= points",
         scale="points",
         keep=("points",),
@@ -172,6 +180,7 @@ RULES = (
     _variant(
         "drop_running_mean",
         "Fall below the mean of the sessions before",
+        "fall below recent sessions",
         "mean(x_i,t-n .. x_i,t-1) - x_it >= k * s_i, n = n_reference",
         reference="running_mean",
         k=1.5,
@@ -185,6 +194,7 @@ RULES = (
     _variant(
         "drop_trend",
         "Fall below the client's own trend",
+        "fall below own trend",
         "a_i + b_i t - x_it >= k * residual SD_i",
         reference="trend",
         scale="residual_sd",

@@ -77,6 +77,7 @@ RULES = (
     Rule(
         name="ewma",
         title="Weighted average of recent sessions below its control limit",
+        short="EWMA chart",
         definition="z_t = w x_t + (1-w) z_t-1 < mean_i - k sigma sqrt(w/(2-w) (1-(1-w)^2t))",
         function=flag_average,
         own={**CHART, "smoothing": 0.2, "repair_level": "threshold"},

@@ -40,6 +40,7 @@ RULES = (
     Rule(
         name="observer_codes",
         title="Rupture markers coded by observers",
+        short="seen by observers",
         definition="segments with a marker of the families >= min_segments, for the coders asked",
         function=flag_markers,
         own={

@@ -91,6 +91,7 @@ RULES = (
     Rule(
         name="shape_clusters",
         title="Clusters of slope, curvature and variability",
+        short="shapes of courses",
         definition="x = level + slope u + curvature u^2 + e; k-means on slope, curvature, SD of e",
         function=group_shapes,
         own={"n_clusters": 4, "n_init": 4, "seed": 0, "min_sessions": 6},

@@ -222,6 +222,7 @@ RULES = (
     Rule(
         name="state_model",
         title="Probability of a hidden rupture that opens and closes",
+        short="hidden states",
         definition="P(s_it > 0 | x_i1 .. x_in) >= threshold; "
         "x_it = a_i + b_i t + v_i (AR(1) - D m(s_it)), s Markov",
         function=flag_states,

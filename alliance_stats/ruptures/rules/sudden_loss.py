@@ -142,6 +142,7 @@ RULES = (
     Rule(
         name="sudden_loss",
         title="Sudden loss: size, share and stability",
+        short="sudden loss",
         definition="fall >= points; fall >= percent % of score or range; stable before and after",
         function=flag_losses,
         own={
