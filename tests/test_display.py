@@ -214,3 +214,13 @@ def test_a_table_that_shows_itself_as_a_result_has_all_that_results_have(table):
     ways = {name for name in vars(Result) if not name.startswith("__")}
     assert {name for name in ways if not hasattr(table, name)} == set()
     assert table.merge is pd.DataFrame.merge
+
+
+def test_numbers_of_a_column_have_as_many_decimals_as_each_other():
+    sizes = pd.DataFrame({"mean": [3.9148, 4.0, 12.5], "share": [0.5, 0.25, 0.125]})
+    sizes = sizes.assign(weight=[0.947, 0.0531, 0.00012], n=[2.0, 30.0, 5.0])
+    shown = cells(journal_table(sizes))
+    assert shown[0].tolist() == ["3.91", "4.00", "12.50"]
+    assert shown[1].tolist() == [".500", ".250", ".125"]
+    assert shown[2].tolist() == ["0.947", "0.053", "0.000120"]
+    assert shown[3].tolist() == ["2", "30", "5"]

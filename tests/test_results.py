@@ -302,6 +302,29 @@ RESULTS = {
 """One example of every result class, as small as it may be."""
 
 
+TABLES = {
+    "varcomp": lambda: fit().varcomp,
+    "random_effects": lambda: fit().random_effects["client_id"],
+    "random_effects_sd": lambda: fit().random_effects_sd["client_id"],
+    "mean_course": lambda: al.mean_course(study(), measure="wai-sr"),
+    "effect_sizes": lambda: RESULTS["ArmComparison"]().effect_sizes,
+    "equivalence": lambda: RESULTS["ArmComparison"]().equivalence(-2, 2),
+    "non_inferiority": lambda: RESULTS["ArmComparison"]().non_inferiority(2),
+    "ladder": lambda: surface().ladder(),
+    "regions": lambda: surface().regions(),
+    "standardised": lambda: RESULTS["CrossLagged"]().standardised(),
+    "correlations": lambda: RESULTS["CrossLagged"]().correlations(),
+    "gap_by_therapist": lambda: al.gap_by_therapist(gap()),
+    "differences": lambda: al.dropout_incidence(study(), by="condition").differences(),
+    "reliable_change": lambda: al.reliable_change(study(), measure="core-10"),
+    "expected_by_chance": lambda: al.expected_by_chance(
+        alliance(), rule="drop_within_sd", replicates=5, seed=1
+    ),
+    "repair_times": lambda: RESULTS["Ruptures"]().repair_times(),
+}
+"""Tables that stand beside results."""
+
+
 def inputs() -> dict[str, pd.DataFrame]:
     """Return every table that the examples are given."""
     tables = {f"study.{name}": frame for name, frame in study().tables.items()}
@@ -387,3 +410,23 @@ def test_one_of_each_speaks_the_common_language(name):
     assert_text_follows(result.text(), tidy)
     with pytest.raises(dataclasses.FrozenInstanceError):
         result.messages = ("another",)
+
+
+@pytest.mark.filterwarnings("ignore::alliance_stats.errors.AllianceStatsWarning")
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_beside_a_result_shows_itself_as_results_do(name):
+    table = TABLES[name]()
+    text, page = repr(table), table._repr_html_()
+    assert text == str(table)
+    title = text.partition("\n")[0]
+    assert f"<strong>{title.replace(chr(39), '&#x27;')}</strong>" in page
+    assert not re.search(r"\bnan\b|NaN|client_id  ", text)
+    assert "dataframe" not in page  # the class of pandas' own
+    assert isinstance(table, pd.DataFrame)
+
+
+def test_a_verdict_that_is_the_same_in_every_row_is_said_beneath():
+    comparison = RESULTS["ArmComparison"]()
+    wide, narrow = (repr(comparison.equivalence(-size, size)) for size in (50, 0.1))
+    assert "is equivalent." in wide
+    assert "is not shown to be equivalent." in narrow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from ..study.select import ScoreName, is_study
 from ..study.splitting import about_groups, groups_of, parts_of, with_group
 
 if TYPE_CHECKING:
+    from ..core.display.page import Block
     from ..study import Study
 
 MADE = ("change", "rci", "category")
@@ -54,6 +56,13 @@ class ReliableChanges(CriterionTable):
             counts = {kind: int((judged == kind).sum()) for kind in CATEGORIES}
             rows.append(share_rows(counts, len(judged)).assign(group=name))
         return pd.concat(rows, ignore_index=True)
+
+    def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
+        """Return the shares, and where the rows of the clients are."""
+        me: Any = self
+        rows = plural(len(self), "row")
+        where = f"This is a table with {rows}, one a client: {', '.join(map(str, self.columns))}."
+        return [me._table(self.tidy(), labels), where]
 
     def glance(self) -> pd.DataFrame:
         """Return one row: clients, those judged, and the criterion."""

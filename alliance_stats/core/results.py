@@ -43,6 +43,8 @@ TIDY_COLUMNS: dict[str, str] = {
 }
 
 Frame = TypeVar("Frame")
+LAST_LINE = ("__str__", "__repr__", "_repr_html_")
+"""What consoles and notebooks ask of the value of a last line."""
 Z95 = 1.959963984540054
 """The normal quantile of two-sided 95 % intervals."""
 
@@ -246,9 +248,10 @@ class Result:
 def shown_as_result(table: type[Frame]) -> type[Frame]:
     """Give a kind of DataFrame all ways of a result to show itself that it has not of its own.
 
-    Inherited they would take the place of a DataFrame's methods of the same name.
+    Inherited they would take the place of a DataFrame's methods of the same name; of these only
+    those give way that show it where it is the last line.
     """
     for name, value in vars(Result).items():
-        if not name.startswith("__") and not hasattr(table, name):
+        if name in LAST_LINE or (not name.startswith("__") and not hasattr(table, name)):
             setattr(table, name, value)
     return table

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.arguments import numbers, share
+from ..core.display.shown import shown
 from ..core.people import refuse_repeats
 from ..errors import AllianceStatsWarning, require_columns, warn
 from ..inference.distributions import half_width
@@ -83,6 +84,8 @@ def mean_course(
     half = half_width(out["sd"] / np.sqrt(out["n"]), np.maximum(out["n"] - 1, 1), confidence)
     out = out.assign(conf_low=out["mean"] - half, conf_high=out["mean"] + half)
     out = named(out, scores, time)
+    title = f"Mean course: {name}" if str(name) else "Mean course"
+    out = shown(out, title, n="n", mean="M", sd="SD")
     out.attrs |= {"messages": messages, "score": str(name)}
     for message in messages:
         warn(message, AllianceStatsWarning)

@@ -262,7 +262,7 @@ class MultilevelFit(NestedFit):
             return variances.varcomp(self.random_covariances, self.design, self.scale)
         found = variances.varcomp(self.random_covariances, self.design, None)
         own = pd.DataFrame(known.elements(float(self.design.scale[-1])), columns=found.columns)
-        return pd.concat([found, own], ignore_index=True) if len(found) else own
+        return variances.listed(pd.concat([found, own], ignore_index=True) if len(found) else own)
 
     icc = variances.icc
 

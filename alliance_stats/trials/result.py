@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.arguments import checked_choice, finite, is_number, within
+from ..core.display.shown import shown
 from ..core.people import CLIENT
 from ..core.results import Result
 from ..errors import DesignError, listing
@@ -36,6 +37,16 @@ SOURCES = {
     "growth": "Laird & Ware 1982, doi 10.2307/2529876",
 }
 """Where each way of comparing is from."""
+
+
+def _verdicts(found: pd.DataFrame, verdict: str) -> str:
+    """Return in words which differences are shown to be what a test asked for."""
+    words = verdict.replace("_", "-")
+    said = [
+        f"{term} {'is' if shown_so else 'is not shown to be'} {words}"
+        for term, shown_so in zip(found["term"], found[verdict], strict=True)
+    ]
+    return f"{'; '.join(said)}."
 
 
 def _as_list(given: Any) -> list[Any]:
@@ -175,7 +186,7 @@ class ArmComparison(Result):
         found = self.contrasts[["term", TIME]].copy()
         for name in ("estimate", "std_error", "conf_low", "conf_high"):
             found[name] = self.contrasts[name] / self.sd
-        return found.assign(sd=self.sd)
+        return shown(found.assign(sd=self.sd), f"Differences in SDs: {self.score}")
 
     def sensitivity(
         self,
@@ -232,7 +243,8 @@ class ArmComparison(Result):
             )
         pairs = zip(own[ARM], own["versus"], strict=True)
         share = np.array([gone[a] * (a in moved) - gone[b] * (b in moved) for a, b in pairs])
-        return pd.concat([self._moved(own, delta, share) for delta in points], ignore_index=True)
+        table = pd.concat([self._moved(own, delta, share) for delta in points], ignore_index=True)
+        return shown(table, "Differences if those who were not measured did otherwise")
 
     def _moved(self, own: pd.DataFrame, delta: float, share: np.ndarray) -> pd.DataFrame:
         """Return the comparisons of one time, moved by a delta for a share of the clients."""
@@ -276,7 +288,9 @@ class ArmComparison(Result):
         p_high = t_upper(((high - t["estimate"]) / t["std_error"]).to_numpy(), df)
         found = self._against(alpha).assign(p_low=p_low, p_high=p_high)
         found = self._one_sided(found, np.maximum(p_low, p_high))
-        return found.assign(low=low, high=high, equivalent=found["p_adjusted"] < alpha)
+        found = found.assign(low=low, high=high, equivalent=found["p_adjusted"] < alpha)
+        title = f"Equivalence between {low:g} and {high:g} points"
+        return shown(found, title, note=_verdicts(found, "equivalent"))
 
     def non_inferiority(
         self, margin: float, *, better: str = "lower", alpha: float = 0.025
@@ -304,7 +318,9 @@ class ArmComparison(Result):
         df = t["df"].to_numpy()
         apart = ((margin - sign * t["estimate"]) / t["std_error"]).to_numpy()
         found = self._one_sided(self._against(alpha), t_upper(apart, df))
-        return found.assign(margin=margin, non_inferior=found["p_adjusted"] < alpha)
+        found = found.assign(margin=margin, non_inferior=found["p_adjusted"] < alpha)
+        title = f"Non-inferiority with a margin of {margin:g} points"
+        return shown(found, title, note=_verdicts(found, "non_inferior"))
 
     @property
     def _estimated(self) -> pd.DataFrame:

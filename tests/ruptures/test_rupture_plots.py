@@ -46,7 +46,7 @@ def test_a_course_with_marks_of_several_rules(found):
     ax = drawn(found.plot("c0", other))
     assert isinstance(ax, Axes)
     labels = {text.get_text() for text in ax.get_legend().get_texts()}
-    assert {"rupture", "nadir", "rupture by control_chart", "episode"} <= labels
+    assert {"rupture", "nadir", "rupture by control chart", "episode"} <= labels
     assert "n = 11 sessions" in ax.get_title()
     assert ax.get_ylabel() == "Score (higher is better)"
     line = next(item for item in ax.lines if item.get_label() == "score")

@@ -25,14 +25,14 @@ def text(name: str, label: str, *, words: dict[Any, str] | None = None) -> Colum
     return Column(label, write, "left")
 
 
-def cell(name: str, label: str, write: Callable[[Any], str]) -> Column:
+def cell(name: str, label: str, write: Callable[[Any], str], align: str = "right") -> Column:
     """Return a column whose cells are empty where there is no value."""
-    return Column(label, lambda row: "" if fmt.is_missing(row[name]) else write(row))
+    return Column(label, lambda row: "" if fmt.is_missing(row[name]) else write(row), align)
 
 
-def value(name: str, label: str, write: Callable[[Any], str]) -> Column:
+def value(name: str, label: str, write: Callable[[Any], str], align: str = "right") -> Column:
     """Return a column that writes each value of its own; empty where there is none."""
-    return cell(name, label, lambda row: write(row[name]))
+    return cell(name, label, lambda row: write(row[name]), align)
 
 
 def count(name: str, label: str, *, spanner: str = "") -> Column:

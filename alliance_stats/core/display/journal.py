@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ import pandas as pd
 
 from . import columns as col
 from . import formatting as fmt
-from .labels import heading_of, label_of, level_of, random_label
+from .labels import heading_of, inside, label_of, level_of, random_label
 from .table import Column, Table
 
 SHOWN = ("estimate", "std_error", "conf_low", "conf_high", "statistic", "df", "p_value")
@@ -71,7 +71,7 @@ def journal_table(
     """
     note = ""
     if len(frame) > ROWS:
-        note = f"{ROWS} of {len(frame)} rows are shown; `tidy()` has all of them."
+        note = f"{ROWS} of {len(frame)} rows are shown; the table (of a result: `tidy()`) has all."
     rows = frame.head(ROWS).reset_index(drop=True)
     if not {"term", "estimate"} <= set(rows.columns):
         return Table("table", title, rows, _any_columns(rows, labels, confidence), "", note)
@@ -295,7 +295,7 @@ def _any_columns(
         elif pd.api.types.is_bool_dtype(values):
             columns.append(col.value(name, label, lambda value: "yes" if value else "no"))
         elif name in NAMES:
-            columns.append(col.value(name, label, lambda value: in_words(value, labels)))
+            columns.append(col.value(name, label, lambda value: in_words(value, labels), "left"))
         elif not pd.api.types.is_numeric_dtype(values):
             columns.append(col.text(name, label))
         elif name in ("p", "p_value") or name.startswith("p_") or name.endswith("_p"):
@@ -305,8 +305,23 @@ def _any_columns(
         elif fmt.is_bounded(name) and not values.dropna().map(float.is_integer).all():
             columns.append(col.value(name, label, partial(fmt.number, digits=3, bounded=True)))
         else:
-            columns.append(col.value(name, label, written))
+            columns.append(col.value(name, label, _as_its_column(values)))
     return tuple(columns)
+
+
+def _as_its_column(values: pd.Series) -> Callable[[Any], str]:
+    """Return how the numbers of one column are written: with as many decimals as each other."""
+    sizes = values.dropna().astype(float).abs()
+    sizes = sizes[sizes.gt(0) & sizes.map(math.isfinite)]
+    if sizes.empty or sizes.map(float.is_integer).all():
+        return written
+    digits = max(1, min(2 - math.floor(math.log10(sizes.median())), 3))
+
+    def write(value: Any) -> str:
+        few = 0 < abs(value) < 0.5 * 10.0**-digits  # it would be shown as zero
+        return written(value) if few else fmt.number(value, digits)
+
+    return write
 
 
 def in_words(name: Any, labels: Mapping[str, str] | None = None) -> str:
@@ -314,15 +329,18 @@ def in_words(name: Any, labels: Mapping[str, str] | None = None) -> str:
     return label_of(str(name).removesuffix("_id"), labels)
 
 
-def in_places(words: str) -> str:
-    """Return where something is, with groups as they are called.
+def in_places(words: str, labels: Mapping[str, str] | None = None) -> str:
+    """Return where something is, with terms and groups as they are called.
 
     Examples
     --------
-    >>> in_places("session without client_id C33")
-    'session without client C33'
+    >>> in_places("mood_lag1 without client_id C33"), in_places("client_id, session")
+    ('mood, session before without client C33', 'client, session')
     """
-    return re.sub(r"_id\b", "", words)
+    term, without, group = words.partition(" without ")
+    if without or " " not in words:
+        term = inside(label_of(term, labels))
+    return re.sub(r"_id\b", "", f"{term}{without}{group}")
 
 
 def _limits(stem: str, row: pd.Series) -> str:

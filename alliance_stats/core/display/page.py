@@ -49,7 +49,7 @@ STYLE = (
     ".alliance-result :is(th,td):is(.gt_left,:first-child){text-align:left;white-space:normal}"
     ".alliance-result :is(th,td).gt_group_heading{text-align:left;font-style:italic;"
     "padding-top:.5em}.alliance-result tbody tr:nth-child(even){background:none}"
-    ".alliance-result p{margin:.3em 0;white-space:pre-wrap}.alliance-result ul{margin:.2em 0}"
+    ".alliance-result p{margin:.3em 0}.alliance-result ul{margin:.2em 0}"
     ".alliance-result .picture{background:#fff;display:inline-block;max-width:100%}"
     ".alliance-result .picture img{max-width:100%;height:auto}</style>"
 )
@@ -74,7 +74,7 @@ OF_A_PAGE = (
 
 def as_text(heading: str, blocks: Sequence[Block], notes: Sequence[str]) -> str:
     """Return the blocks for a console: aligned, nothing wider than its words."""
-    parts = [heading] if heading else []
+    parts = [typeset(heading)] if heading else []
     for block in blocks:
         if isinstance(block, str):
             parts.append(typeset(block))
@@ -124,12 +124,12 @@ def _aligned(table: Table) -> str:
 
 def as_html(heading: str, blocks: Sequence[Block], notes: Sequence[str], picture: str = "") -> str:
     """Return the blocks for a notebook: grave notes above, the others folded below."""
-    parts = [f"<strong>{escape(heading)}</strong>"]
+    parts = [f"<strong>{escape(typeset(heading))}</strong>"]
     grave = [note for note in notes if GRAVE.search(note)]
     parts += [f"<p>⚠ {escape(typeset(note))}</p>" for note in grave]
     for block in blocks:
         if isinstance(block, str):
-            parts.append(f"<p>{escape(typeset(block))}</p>")
+            parts.append(f"<p>{_lines(block)}</p>")
             continue
         if block.title == MEANINGS:
             parts.append(_folded(MEANINGS, to_html(block)))
@@ -146,6 +146,11 @@ def as_html(heading: str, blocks: Sequence[Block], notes: Sequence[str], picture
         parts.append(_folded(named, f"<ul>{items}</ul>"))
     markup = _LEFT.sub(r'\g<0> style="text-align:left"', "".join(parts))
     return f'<div class="alliance-result">{STYLE}{markup}</div>'
+
+
+def _lines(block: str) -> str:
+    """Return a paragraph whose lines stay lines where a notebook has lost the style sheet."""
+    return escape(typeset(block)).replace("\n", "<br>")
 
 
 def _folded(name: str, markup: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 from itertools import groupby
@@ -11,6 +12,9 @@ import pandas as pd
 
 from . import formatting as fmt
 from .table import Column, Table
+
+_BOUND = re.compile(r"(&[lg]t;) (?=[\d.])")
+"""The sign of a number that is a bound, which no line may end with."""
 
 
 def cells(table: Table) -> pd.DataFrame:
@@ -51,9 +55,14 @@ def to_html(table: Table) -> str:
             lines += [f"    {heading}{escape(str(group))}</th>", "  </tr>"]
             before = group
         written = zip(table.columns, row, strict=True)
-        tds = [f'    <td class="gt_row gt_{of.align}">{escape(text)}</td>' for of, text in written]
+        tds = [f'    <td class="gt_row gt_{of.align}">{_kept(text)}</td>' for of, text in written]
         lines += ["  <tr>", *tds, "  </tr>"]
     return "\n".join([*lines, "</tbody>", "</table>"])
+
+
+def _kept(text: str) -> str:
+    """Return the text of a cell, escaped; no line ends behind the sign of a bound."""
+    return _BOUND.sub("\\1\u00a0", escape(text))
 
 
 def _headings(columns: Sequence[Column]) -> list[str]:
@@ -83,7 +92,9 @@ def _headings(columns: Sequence[Column]) -> list[str]:
 def _label(column: Column) -> str:
     """Return the label escaped, with statistical symbols in italics as APA asks."""
     safe = escape(column.label)
-    return f"<em>{safe}</em>" if safe in {"b", "n", "N", "t", "z", "p", "df", "r", "SD"} else safe
+    return (
+        f"<em>{safe}</em>" if safe in {"b", "n", "N", "t", "z", "p", "df", "r", "M", "SD"} else safe
+    )
 
 
 def to_csv(table: Table, path: Path) -> None:

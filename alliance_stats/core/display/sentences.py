@@ -42,7 +42,8 @@ def _sentence(table: Table, row: pd.Series, confidence: float) -> str:
     part = "" if part == "Overall" else part
     name = f"{part}: {row['label']}" if part else row["label"]
     said = [row.get(column) for column in ("where", "reading", "level", "subgroup", "compared")]
-    places = [in_places(word) for word in said if isinstance(word, str) and word]
+    said[0] = in_places(said[0]) if isinstance(said[0], str) else said[0]
+    places = [word for word in said if isinstance(word, str) and word]
     if not fmt.is_missing(row.get("wave")):
         places.append(f"wave {row['wave']:g}")
     about = f" ({', '.join(places)})" if places else ""

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ...core.arguments import checked_choice, share
 from ...core.display.formatting import p_sentence
+from ...core.display.shown import shown
 from ...core.people import CLIENT, in_words
 from ...core.results import Result
 from ...errors import ColumnError, DesignError, listing, require_columns
@@ -110,7 +111,8 @@ class DropoutIncidence(Result):
             for other, one in combinations(shares, 2)
         ]
         names = ["term", "group", "versus", "time", "estimate", "conf_low", "conf_high"]
-        return pd.DataFrame(rows, columns=names)
+        title = "Difference in the share who dropped out"
+        return shown(pd.DataFrame(rows, columns=names), title, shares=".")
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the incidence of dropout with its interval, beside 1 - Kaplan-Meier."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from ...core.display.shown import shown
 from ...errors import DesignError
 from ...inference.distributions import half_width
 from ...study import Study
@@ -87,6 +88,7 @@ def gap_by_therapist(gap: RatingGap, *, confidence: float = 0.95) -> pd.DataFram
     if not found:
         table[["conf_low", "conf_high"]] = np.nan
     out = table.sort_values("shrunken" if found else "n_dyads", kind="stable").reset_index()
+    out = shown(out, "Gap by therapist", n_dyads="Dyads", shrunken="Shrunken gap")
     out.attrs |= {"average": average, "confidence": confidence}
     if not found:
         out.attrs["note"] = (

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ...core.display.shown import shown
 from ...errors import DesignError
 from ..linear import least_squares, multilevel
 from ..wording import caveats, wording
@@ -60,9 +61,13 @@ def ladder(result: ResponseSurface) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["model", "predictors", "n_parameters", "llf", "aicc"])
     delta = table["aicc"] - table["aicc"].min()
     weight = np.exp(-delta / 2)
-    out = table.assign(delta=delta, weight=weight / weight.sum()).sort_values(
-        "aicc", kind="stable", ignore_index=True
-    )
+    out = shown(
+        table.assign(delta=delta, weight=weight / weight.sum()).sort_values(
+            "aicc", kind="stable", ignore_index=True
+        ),
+        "Models of the surface, best first", aicc="AICc", delta="ΔAICc", weight="Weight",
+        n_parameters="Parameters", llf="Log-likelihood",
+    )  # fmt: skip
     out.attrs["note"] = caveats("ladder")[0]
     return out
 
@@ -112,15 +117,12 @@ def regions(result: ResponseSurface, margin: float | None, group: str) -> pd.Dat
     dyads = np.full(3, np.nan)
     if spec.levels and not within:
         dyads = counted(difference.groupby(result.rows["level1"]).mean()).astype(float)
-    out = pd.DataFrame(
-        {
-            "region": names,
-            "n_rows": n,
-            "share_rows": n / n.sum(),
-            "n_dyads": dyads,
-            "share_dyads": dyads / dyads.sum(),
-        }
-    )
+    counts = {"region": names, "n_rows": n, "share_rows": n / n.sum()}
+    counts |= {"n_dyads": dyads, "share_dyads": dyads / dyads.sum()}
+    out = shown(
+        pd.DataFrame(counts), f"Regions of agreement, within {margin:.3g} points",
+        n_rows="Sessions", share_rows="Share", n_dyads="Dyads", share_dyads="Share of dyads",
+    )  # fmt: skip
     out.attrs["margin"] = float(margin)
     return out
 

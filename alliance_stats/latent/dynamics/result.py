@@ -144,7 +144,7 @@ class CrossLagged(LatentFit):
         DataFrame
             As `tidy`; rows without ``wave`` are the mean over waves.
         """
-        return in_groups(self, standardised_effects)
+        return in_groups(self, standardised_effects, "Standardised lagged effects")
 
     def correlations(self) -> pd.DataFrame:
         """Return what goes together: lasting levels, and what is new at each wave.
@@ -157,7 +157,7 @@ class CrossLagged(LatentFit):
         DataFrame
             As `tidy`.
         """
-        return in_groups(self, correlations)
+        return in_groups(self, correlations, "Correlations of levels and of what is new")
 
     @property
     def _lagged(self) -> set[str]:

@@ -8,17 +8,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ...core.display.shown import shown
+
 if TYPE_CHECKING:
     from .result import CrossLagged
 
 
-def in_groups(fit: CrossLagged, rows: Callable[[CrossLagged, int], pd.DataFrame]) -> pd.DataFrame:
+def in_groups(
+    fit: CrossLagged, rows: Callable[[CrossLagged, int], pd.DataFrame], title: str
+) -> pd.DataFrame:
     """Return rows of each group, one group below the other."""
     parts = [
         rows(fit, g) if fit.data.group is None else rows(fit, g).assign(subgroup=name)
         for g, name in enumerate(fit.subgroups)
     ]
-    return pd.concat(parts, ignore_index=True)
+    labels = {f"cor_{level}": f"Correlation {level} clients" for level in ("within", "between")}
+    return shown(
+        pd.concat(parts, ignore_index=True), title, shares="^cor_", **labels, **fit.term_labels()
+    )
 
 
 def standardised_effects(fit: CrossLagged, g: int) -> pd.DataFrame:

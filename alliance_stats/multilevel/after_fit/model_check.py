@@ -81,7 +81,11 @@ class ModelCheck(Result):
     def shown(self, labels: Mapping[str, str] | None = None) -> list[Block]:
         """Return the questions with their numbers, and who moves the coefficients most."""
         rows = self.tidy()
-        blocks: list[Block] = [self._table(rows.assign(where=rows["where"].map(in_places)), labels)]
+        blocks: list[Block] = [
+            self._table(
+                rows.assign(where=[in_places(where, labels) for where in rows["where"]]), labels
+            )
+        ]
         if len(self.influence):
             most = self.influence.nlargest(5, "cooks_distance")
             most = most.assign(level=most["level"].map(in_places))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
+from ...core.display.journal import in_places
+from ...core.display.labels import label_of
 from ...core.drawing import GREY, INK, PALE, look, new_axes
 
 if TYPE_CHECKING:
@@ -62,7 +65,7 @@ def _effects(check: ModelCheck, ax: Axes) -> None:
     for place, ((level, term), part) in enumerate(check.effects.groupby(["level", "term"])):
         own, style = np.sort(part["value"].to_numpy()), look("", place)
         normal = special.ndtri((np.arange(len(own)) + 0.5) / len(own))
-        label = f"{level}, {term}"
+        label = in_places(f"{level}, {term}")
         ax.plot(normal, own, style.marker, color=style.color, markersize=3, label=label)
     ax.axline((0, 0), slope=1, color=GREY, linewidth=0.9, linestyle="--")
     ax.set_title("Random effects (shrunken)", loc="left")
@@ -82,7 +85,7 @@ def _influence(check: ModelCheck, ax: Axes) -> None:
         ordered = part.sort_values("cooks_distance", ascending=False)
         share = (np.arange(len(ordered)) + 0.5) / len(ordered)
         ax.plot(share, ordered["cooks_distance"], style.marker, color=style.color, markersize=3,
-                label=str(level))  # fmt: skip
+                label=in_places(str(level)))  # fmt: skip
         if level == check.level:
             for x, row in zip(share[:NAMED], ordered.head(NAMED).itertuples(), strict=False):
                 ax.annotate(str(row.group), (x, row.cooks_distance), xytext=(4, 0),
@@ -93,7 +96,8 @@ def _influence(check: ModelCheck, ax: Axes) -> None:
 
 
 def _inflation(check: ModelCheck, ax: Axes) -> None:
-    names = [name if len(name) < 22 else f"{name[:20]}…" for name in check.inflation.index]
+    words = [label_of(str(name)) for name in check.inflation.index]
+    names = ["\n".join(wrap(word, 22)) for word in words]
     places = np.arange(len(names))[::-1]
     ax.hlines(places, 1.0, check.inflation, color=GREY, linewidth=1.2)
     ax.plot(check.inflation, places, "o", color=INK, markersize=4)
@@ -104,7 +108,7 @@ def _inflation(check: ModelCheck, ax: Axes) -> None:
 
 
 def _spread(check: ModelCheck, ax: Axes) -> None:
-    ax.set_title(f"Spread by {check.level}", loc="left")
+    ax.set_title(f"Spread by {in_places(check.level)}", loc="left")
     if len(check.spread):
         ordered = check.spread.sort_values("sd", ignore_index=True)
         ax.axhline(1.0, color=GREY, linewidth=0.8, linestyle=":")

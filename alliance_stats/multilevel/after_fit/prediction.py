@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...core.arguments import checked_choice
+from ...core.display.shown import shown
 from ...errors import ColumnError, DesignError, listing
 from ..engine.batches import Array, Indices
 from ..engine.grouping import NOBODY
@@ -19,6 +20,9 @@ from .effects import draw_effects, effects_of_rows, unit_effects
 
 if TYPE_CHECKING:
     from ..result import MultilevelFit
+
+MODES = "Predicted effects of each group (conditional modes)"
+MODES_SD = "Standard deviations of the predicted effects, given the data"
 
 
 def residuals(fit: MultilevelFit) -> pd.Series:
@@ -38,7 +42,8 @@ def residuals(fit: MultilevelFit) -> pd.Series:
 def random_effects(fit: MultilevelFit) -> dict[str, pd.DataFrame]:
     """Conditional modes (BLUPs): for each group a frame with a row a unit."""
     modes = enumerate(fit.unit_effects.modes)
-    return _frames(fit, [fit.design.to_user(number) @ of_units for number, of_units in modes])
+    values = [fit.design.to_user(number) @ of_units for number, of_units in modes]
+    return _frames(fit, values, MODES)
 
 
 def random_effects_sd(fit: MultilevelFit) -> dict[str, pd.DataFrame]:
@@ -51,19 +56,20 @@ def random_effects_sd(fit: MultilevelFit) -> dict[str, pd.DataFrame]:
     for number, spread in enumerate(found.covariances):
         T = design.to_user(number)
         variances.append(best.profile.variance * np.einsum("ia,abu,ib->iu", T, spread, T))
-    return _frames(fit, [np.sqrt(values) for values in variances])
+    return _frames(fit, [np.sqrt(values) for values in variances], MODES_SD)
 
 
-def _frames(fit: MultilevelFit, values: list[Array]) -> dict[str, pd.DataFrame]:
+def _frames(fit: MultilevelFit, values: list[Array], title: str) -> dict[str, pd.DataFrame]:
     design, frames = fit.design, {}
     for number, name in enumerate(design.grouping.names):
         if not design.terms[number]:
             continue
-        frames[name] = pd.DataFrame(
+        frame = pd.DataFrame(
             values[number][:, : design.grouping.sizes[number]].T,
             index=design.grouping.labels[number],
             columns=list(design.effects[number].names),
         )
+        frames[name] = shown(frame, title)
     return frames
 
 

@@ -95,7 +95,15 @@ def varcomp(random: dict[str, pd.DataFrame], design: Design, scale: float | None
                 rows.append((group, names[b], names[a], values[a, b], correlation))
     if scale is not None:
         rows.append((RESIDUAL, None, None, scale, float(np.sqrt(scale))))
-    return pd.DataFrame(rows, columns=["group", "term1", "term2", "vcov", "sdcor"])
+    return listed(pd.DataFrame(rows, columns=["group", "term1", "term2", "vcov", "sdcor"]))
+
+
+def listed(components: pd.DataFrame) -> ShownTable:
+    """Return variances and covariances as a table that shows itself."""
+    return shown(
+        components, "Variances and covariances", group="Level", term1="Effect", term2="With",
+        vcov="Variance or covariance", sdcor="SD or correlation",
+    )  # fmt: skip
 
 
 def variance_rows(components: pd.DataFrame) -> pd.DataFrame:

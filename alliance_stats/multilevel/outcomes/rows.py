@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ...core.arguments import checked_choice
+from ...core.display.shown import shown
 from ...errors import DesignError
 from ..after_fit import prediction
 from ..engine.batches import Array
@@ -48,7 +49,9 @@ def random_effects(fit: OutcomeFit) -> dict[str, pd.DataFrame]:
         values.append(top[:, None])
     values[0] = centre / fit.model.effect_scale
     return {
-        name: pd.DataFrame(value, index=labels, columns=list(effects.names))
+        name: shown(
+            pd.DataFrame(value, index=labels, columns=list(effects.names)), prediction.MODES
+        )
         for name, value, labels, effects in zip(
             grouping.names, values, grouping.labels, design.effects, strict=True
         )

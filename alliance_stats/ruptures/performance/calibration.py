@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ...core.display.shown import shown
 from ...errors import DesignError
 from ..observers.event_checks import check_codes, check_events, check_same_clients
 from ..parameters import RATERS, check_value
@@ -58,7 +59,8 @@ def beside_reports(
     made = [_band(k, band == k, probability, reported, client) for k in range(len(EDGES) - 1)]
     table = pd.DataFrame(made)
     error = np.square(probability - reported)
-    table.attrs = {"rater": rater, "brier": float(error.mean()), "n_reports": int(reported.sum())}
+    table = shown(table, "Reports of ruptures where they were probable")
+    table.attrs |= {"rater": rater, "brier": float(error.mean()), "n_reports": int(reported.sum())}
     return table
 
 
