@@ -590,7 +590,7 @@ def test_formulas_are_told_as_they_were_written():
 
 def test_text_and_methods_tell_how_random_effects_spread():
     sd = yes().varcomp["sdcor"].iloc[0]
-    assert f"Random effects: client: SD of intercept = {sd:.2f}." in yes().text().splitlines()
+    assert f"Random effects: client: SD of intercept = {sd:.3f}." in yes().text().splitlines()
     assert "singular" not in yes().methods()
 
 

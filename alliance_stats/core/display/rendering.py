@@ -13,6 +13,7 @@ import pandas as pd
 from . import formatting as fmt
 from .table import Column, Table
 
+SYMBOLS = ("b", "n", "N", "t", "z", "p", "df", "r", "M", "SD")
 _BOUND = re.compile(r"(&[lg]t;) (?=[\d.])")
 """The sign of a number that is a bound, which no line may end with."""
 
