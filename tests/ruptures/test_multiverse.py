@@ -356,3 +356,28 @@ def test_what_differs_from_the_plan_is_marked(data, plan, tmp_path):
     assert set(other.differences["choice"]) == {"grid", "rule", "k"}
     assert (other.specifications["planned"] == (other.specifications["k"] == 1.0)).sum() >= 15
     assert "differ from the plan" in " ".join(other.messages)
+
+
+def test_outcomes_of_every_fourth_session_are_not_held_equal_unless_asked_and_that_is_told():
+    study = al.simulate_study(n_therapists=8, n_clients=60, seed=2)
+    bond = study.select("wai-sr/total/client").rename(columns={"score": "bond"})
+    distress = study.select("core-10/total/client").rename(columns={"score": "distress"})
+    key = ["client_id", "session"]
+    data = bond[[*key, "bond"]].merge(distress[[*key, "distress"]], on=key)
+    sparse = data.assign(distress=data["distress"].where(data["session"] % 4 == 0))
+    one = {"rule": ["drop_within_sd"], "k": [1.0]}
+
+    def many(rows, **choices):
+        return al.rupture_multiverse(
+            rows, **BOTH, grid={**one, **choices}, permutations=0, n_jobs=1
+        )
+
+    found = many(sparse)
+    assert found.specifications["lagged_outcome"].tolist() == [False]
+    assert found.specifications["estimate"].notna().all()
+    assert "not held equal" in found.messages[0]
+    asked = many(sparse, lagged_outcome=[True])
+    assert "could not be fitted" in " ".join(asked.messages)
+    whole = many(data)
+    assert whole.specifications["lagged_outcome"].tolist() == [True]
+    assert not any("not held equal" in said for said in whole.messages)

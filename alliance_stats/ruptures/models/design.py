@@ -126,9 +126,9 @@ def lagged(rows: pd.DataFrame, columns: Sequence[str], k: int) -> pd.DataFrame:
     return together
 
 
-def mostly_known(together: pd.DataFrame, k: int) -> bool:
+def mostly_known(together: pd.DataFrame, k: int, beside: str = "rupture") -> bool:
     """Return whether the outcome before is known for half of the sessions that could enter."""
-    there = together.dropna(subset=["outcome", f"rupture_lag{k}"])
+    there = together.dropna(subset=["outcome", f"{beside}_lag{k}"])
     return bool(there[f"outcome_lag{k}"].notna().sum() >= KNOWN * len(there))
 
 

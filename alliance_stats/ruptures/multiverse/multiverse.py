@@ -13,7 +13,7 @@ from ...core.arguments import checked_choice, whole
 from ...core.parallel import in_pieces, workers
 from ...errors import DesignError
 from ...study.times import SESSION, along
-from ..models.design import BEYOND_THE_SCORE
+from ..models.design import BEYOND_THE_SCORE, lagged, mostly_known
 from ..models.session_table import read_ratings
 from ..parameters import check_seed
 from ..reading import table_of
@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 CIRCULAR = (
     "The alliance is the series that rules of scores read: its estimates, shares and joint test "
     "describe the course and test nothing, for ruptures are low sessions by definition."
+)
+SCARCE = (
+    "The outcome of the session before is not held equal: it is known for fewer than half of the "
+    "outcomes, and the grid does not name lagged_outcome. What alliance and outcome share in a "
+    "session and carry over then passes for an effect."
 )
 WORTH_SHARING = 500
 """Specifications from which starting further processes takes less time than it saves."""
@@ -76,7 +81,9 @@ def rupture_multiverse(
         ``adjust_for_alliance``. A parameter applies to the rules that have it. Without it: three
         rules × k of 1, 1.5, 2 × detrending × levels × lagged outcome (72 specifications), the
         alliance score beside the rupture in all: estimates with it and without it answer two
-        questions, and have no common median.
+        questions, and have no common median. Where neither grid nor primary names
+        ``lagged_outcome``, the outcome before is held equal if half of them are known, and the
+        result says where not.
     effect
         ``"rupture"`` (default), ``"repair"``, ``"rupture_size"``, ``"repair_size"``: at the
         session before, within clients.
@@ -153,6 +160,11 @@ def rupture_multiverse(
         (asked["outcome"], outcome_subscale, outcome_rater),
     )
     question = Question(asked["effect"], asked["response"])
+    scarce = stated is None and _past_is_scarce(ratings, question, asked["grid"], primary or {})
+    if scarce:
+        without = {"lagged_outcome": [False]}
+        primary = {**primary, **without} if primary else None
+        specifications, first = _specifications({**asked["grid"], **without}, primary, None)
     tables = _tables(data, events, codes, specifications)
     if n_jobs is None and workers(None) == 1 and len(specifications) >= WORTH_SHARING:
         n_jobs = -1
@@ -179,7 +191,10 @@ def rupture_multiverse(
         seed,
         differences,
         stated,
-        _messages(table, differences, permutations, circular, question),
+        (
+            *([SCARCE] if scarce else []),
+            *_messages(table, differences, permutations, circular, question),
+        ),
         score=score,
     )
 
@@ -202,6 +217,13 @@ def _specifications(
     if first is not None and first.key not in {one.key for one in found}:
         found.insert(0, first)
     return found, first
+
+
+def _past_is_scarce(ratings: pd.DataFrame, question: Question, *choices: Mapping[str, Any]) -> bool:
+    """Return whether the outcome before is rarely known, and nobody said what to do with it."""
+    if question.response != "outcome" or any("lagged_outcome" in one for one in choices):
+        return False
+    return not mostly_known(lagged(ratings, ["alliance", "outcome"], 1), 1, "alliance")
 
 
 def _tables(
