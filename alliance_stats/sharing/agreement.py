@@ -85,6 +85,26 @@ def is_file_of_agreement(formula: object) -> bool:
     return isinstance(formula, str | Path) and str(formula).lower().endswith((".yaml", ".yml"))
 
 
+def scores_named(study: Study, formula: str, scores: Mapping[str, str]) -> dict[str, pd.DataFrame]:
+    """Return by name the scores of a study that a formula names (see `table_of`).
+
+    Raises
+    ------
+    ColumnError
+        Where it names none.
+    """
+    measures = {str(m).replace("-", "_"): str(m) for m in study.scores["measure"].unique()}
+    names = dict.fromkeys(map(whole_score, parse_formula(formula).columns))
+    of = {base: scores.get(base, measures.get(base)) for base in names}
+    found = {base: study.select(score) for base, score in of.items() if score is not None}
+    if not found:
+        raise ColumnError(
+            f"The formula names no score of the study; its measures are {listing(measures)}. Name "
+            "one, or say in a file which score a name is (scores: {distress: core-10})."
+        )
+    return found
+
+
 def table_of(study: Study, formula: str, scores: Mapping[str, str]) -> pd.DataFrame:
     """Return the sessions of a study with the columns of a formula.
 
@@ -100,14 +120,7 @@ def table_of(study: Study, formula: str, scores: Mapping[str, str]) -> pd.DataFr
     """
     names = parse_formula(formula).columns
     wanted = {name: whole_score(name) for name in names}
-    measures = {str(m).replace("-", "_"): str(m) for m in study.scores["measure"].unique()}
-    of = {base: scores.get(base, measures.get(base)) for base in dict.fromkeys(wanted.values())}
-    found = {base: study.select(score) for base, score in of.items() if score is not None}
-    if not found:
-        raise ColumnError(
-            f"The formula names no score of the study; its measures are {listing(measures)}. Name "
-            "one, or say in a file which score a name is (scores: {distress: core-10})."
-        )
+    found = scores_named(study, formula, scores)
     table: pd.DataFrame | None = None
     for base, rows in found.items():
         keys = [CLIENT, *(name for name in BESIDE if name in rows)]
@@ -127,6 +140,7 @@ def table_of(study: Study, formula: str, scores: Mapping[str, str]) -> pd.DataFr
         table = decompose(table, base, complete=[name for name in plain if name != base] or None)
     missing = [name for name in names if name not in table]
     if missing:
+        measures = [str(m).replace("-", "_") for m in study.scores["measure"].unique()]
         raise ColumnError(
             f"'{missing[0]}' is no score, no column of the clients and none beside the scores."
             f"{did_you_mean(missing[0], [*table.columns, *study.clients.columns, *measures])}"

@@ -1,7 +1,8 @@
 """What files that were sent before tell beside a new one: their predictors, and who changed.
 
 Predictors are read again from the rows at hand. And a file less one about other rows of the same
-clients is a file about those alone who changed: it is asked what any file is asked.
+clients is a file about those alone who changed: it is asked what any file is asked. Beside a table
+of all forms (a report) it tells of those whom it leaves out.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ import numpy as np
 import pandas as pd
 
 from ..errors import AllianceStatsError
+from ..multilevel.engine.batches import Array
+from ..study import Study
+from .agreement import Agreement, scores_named
 from .audit import Standard, about_columns, about_curve, about_sums
 from .columns import ClinicColumns, ids_of, predictors_by_client
 from .exposure import Exposure, Known
@@ -116,6 +120,50 @@ def known_before(
         aligned = means.reindex(ids).fillna(0.0).to_numpy().T
         found.append(Known(entry.path, aligned, digits))
     return found, unknown
+
+
+def forms_of(
+    columns: ClinicColumns, data: pd.DataFrame | Study, agreed: Agreement
+) -> dict[str, Array]:
+    """Return whose forms there are of each score: of a table, the outcome and what some rows lack.
+
+    Of other columns, such as the number of a session, nothing is told by the rows left out.
+    """
+    if isinstance(data, Study):
+        named = scores_named(data, agreed.formula, agreed.scores)
+        held = {name: rows.dropna(subset=["score"]) for name, rows in named.items()}
+    else:
+        formula, outcome = columns.formula, columns.formula.response.columns
+        known = data[list(dict.fromkeys([*formula.columns, *columns.who]))].dropna(
+            subset=columns.who
+        )
+        lacking = {name for name in formula.columns if known[name].isna().any()}
+        held = {name: known[known[name].notna()] for name in sorted(lacking | {*outcome})}
+    return {name: ids_of(rows, columns.who) for name, rows in held.items()}
+
+
+def beside_tables(columns: ClinicColumns, scored: Mapping[str, Array], least: int) -> list[str]:
+    """Say of which score a few clients have forms that the file leaves out.
+
+    A report that gives numbers and means by session tells the sum over all forms, and the file that
+    over its rows.
+
+    Parameters
+    ----------
+    scored
+        By score whose forms there are.
+    """
+    inside = Counter(ids_of(columns.frame, columns.who).tolist())
+    for name, whose in scored.items():
+        few = sum(n != inside[who] for who, n in Counter(whose.tolist()).items())
+        if 0 < few < least:
+            return [
+                f"Of '{name}' there are forms of {few} clients that the file leaves out, since "
+                "something else is missing there. Whoever has a table of all forms too (a report's "
+                f"means by session) can subtract, and has theirs. Leave out {least} clients or "
+                "more, drawn at random, or give no such table away."
+            ]
+    return []
 
 
 def changed_since(book: Ledger, entry: Entry, columns: ClinicColumns, least: int) -> list[Changed]:

@@ -22,7 +22,7 @@ from . import audit
 from .agreement import Agreement, is_file_of_agreement, read_agreement, table_of, whole_score
 from .answers import Answers
 from .audit import MIN_CLIENTS, USUAL, Standard
-from .beside import changed_since, known_before
+from .beside import beside_tables, changed_since, forms_of, known_before
 from .columns import ClinicColumns, read_columns
 from .curve import Curve
 from .expansion import Expansion
@@ -251,6 +251,8 @@ def clinic_file(
     advice = _advice(columns, file, standard)
     if isinstance(body, Curve):
         advice += tuple(beyond_ends(columns, body))
+    if budget is None:
+        advice += tuple(beside_tables(columns, forms_of(columns, data, agreed), least))
     if alone is not None:
         advice += (
             f"The rows are a table of no study: what was sent of them is remembered beside "

@@ -368,3 +368,22 @@ def test_two_sessions_of_one_client_that_changed_places(make_clinic, attackers, 
     moved = (b.body.total - a.body.total)[1, 2] * a.unit[1] * a.unit[2]
     true = np.subtract(*data.loc[rows, "distress"])
     np.testing.assert_allclose(moved / 7.0, true, atol=1e-9)
+
+
+def test_a_report_beside_a_file_that_leaves_one_client_out(make_clinic, attackers, tmp_path):
+    """Who lacks a predictor is in the report's means by session, and not in the file."""
+    data, model = make_clinic(3, sessions=8), "distress ~ alliance + (1 | client_id)"
+    by_session = data.groupby("session")["distress"].agg(["size", "mean"]).round(2)
+    report = (by_session["size"] * by_session["mean"]).round().sum()
+    one, *others = data["client_id"].unique()[::12]
+    alone = data.assign(alliance=data["alliance"].where(data["client_id"] != one))
+    found = al.clinic_file(model, alone, tmp_path / "a.json")
+    said = [word for word in found.messages if "can subtract" in word]
+    assert "Of 'distress' there are forms of 1 clients" in said[0]
+    file = attackers.read_file(tmp_path / "a.json")
+    left = file.body.total[0, -1] * file.unit[-1] + file.body.total[0, 0] * file.shift[-1]
+    np.testing.assert_allclose((report - left) / 8.0, mean_of(data, 0))
+    # five are a sum, and say nothing
+    gone = data["client_id"].isin([one, *others[:4]])
+    found = al.clinic_file(model, data.assign(alliance=data["alliance"].where(~gone)), None)
+    assert not any("can subtract" in word for word in found.messages)
