@@ -212,7 +212,7 @@ def _kinds_of(annotation: Any, known: dict[str, Any]) -> _Kinds:
             kinds.append(_DICT)
         elif part == "Iterable[Any]":
             kinds.append(("a list of single values", _each(lambda one: not is_list_like(one))))
-        elif part.startswith(("Sequence[", "Iterable[")):
+        elif part.startswith(("Sequence[", "Iterable[", "Collection[")):
             kinds.append(("a list", _each(lambda one: True)))
         elif part == "pd.DataFrame" or (part.isidentifier() and _is_class(part, meant)):
             kinds.append(_of_class(part.removeprefix("pd.")))

@@ -50,17 +50,23 @@ def new_study(folder: str | os.PathLike[str], *, messy: bool = False) -> list[st
     """
     target = Path(folder)
     _check(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with scratch_beside(target) as scratch:
-        made = scratch / "study"
-        _fill(made, target.name)
-        if messy:
-            shutil.rmtree(made / "data")
-            shutil.copytree(resources.folder("datasets") / "messy" / "files", made / "data")
-            (made / "data" / ".gitignore").write_text(IGNORE_FILE, encoding="utf-8")
-        if target.exists():
-            target.rmdir()
-        made.rename(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with scratch_beside(target) as scratch:
+            made = scratch / "study"
+            _fill(made, target.name)
+            if messy:
+                shutil.rmtree(made / "data")
+                shutil.copytree(resources.folder("datasets") / "messy" / "files", made / "data")
+                (made / "data" / ".gitignore").write_text(IGNORE_FILE, encoding="utf-8")
+            if target.exists():
+                target.rmdir()
+            made.rename(target)
+    except OSError as error:
+        raise AllianceStatsError(
+            f"The new study could not be made at '{target}' ({error.strerror or error}); name a "
+            "folder that is not there yet, where you may write."
+        ) from None
     return sorted(p.relative_to(target).as_posix() for p in target.rglob("*") if p.is_file())
 
 

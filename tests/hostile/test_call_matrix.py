@@ -74,6 +74,9 @@ def test_no_call_ends_in_a_bare_error(capsys):
         (lambda: al.fit_factor_model(**matrix.CALLS["fit_factor_model"](), by=""),
          "must have the column"),
         (lambda: al.score(matrix.answers(), "phq-9", items={}), "got none for numbers"),
+        (lambda: al.score_partitions(matrix.ratings_folder(), "x", already_reversed=None),
+         "must be True or False or a list, not None"),
+        (lambda: al.check_plan(" ", matrix.study()), "There is no file ' '"),
         (lambda: al.fit_multilevel("y ~ 1 + (1 | g)", matrix.dyads(), reml="no"), "True or False"),
     ],
 )  # fmt: skip
