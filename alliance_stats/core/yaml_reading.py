@@ -105,9 +105,8 @@ def read_yaml(path: Path, *, as_text: bool = False, aliases: bool = False) -> Tr
     name = path.name
     try:
         if not path.is_file():
-            what = f"'{name}' is a folder or a device, not a file."
-            what = what if path.exists() else f"There is no file '{name}'."
-            raise ReadError(what, rule="study_yaml")
+            what = "is a folder or a device, not a file" if path.exists() else "is not there"
+            raise ReadError(f"'{name}' {what}; name a file of YAML.", rule="study_yaml")
         with path.open("rb") as stream:
             content = stream.read(4 * LARGEST_FILE + 1)
         text = content.decode("utf-8-sig")

@@ -91,7 +91,7 @@ def check_synthetic(study: Study, synthetic: Study) -> SyntheticCheck:
     Raises
     ------
     DesignError
-        Where the two have no score in common.
+        Where one has no clients or sessions, or the two have no score in common.
 
     Notes
     -----
@@ -108,6 +108,9 @@ def check_synthetic(study: Study, synthetic: Study) -> SyntheticCheck:
     >>> int(al.check_synthetic(original, shown).glance()["copies"].iloc[0])
     0
     """
+    for one in (study, synthetic):
+        if one.table("clients").empty or one.table("sessions").empty:
+            raise DesignError(f"The study '{one.name}' has no clients or no sessions to compare.")
     mine, theirs = (forms_of(one)[0] for one in (study, synthetic))
     names = {form.name for form in theirs}
     forms = [form for form in mine if form.name in names]

@@ -219,6 +219,13 @@ def test_the_notebooks_of_a_new_study_run_on_it_where_they_lie(tmp_path):
     assert len(list((tmp_path / "study" / "notebooks").glob("*.ipynb"))) == len(LACKING)
 
 
+def test_a_new_study_that_cannot_be_made_is_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(al.AllianceStatsError, match="could not be made at"):
+        al.new_study("")
+    assert not list(tmp_path.iterdir())
+
+
 def test_git_leaves_the_data_of_a_new_study_out(tmp_path):
     folder = tmp_path / "study"
     al.new_study(folder)

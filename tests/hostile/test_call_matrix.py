@@ -76,7 +76,11 @@ def test_no_call_ends_in_a_bare_error(capsys):
         (lambda: al.score(matrix.answers(), "phq-9", items={}), "got none for numbers"),
         (lambda: al.score_partitions(matrix.ratings_folder(), "x", already_reversed=None),
          "must be True or False or a list, not None"),
-        (lambda: al.check_plan(" ", matrix.study()), "There is no file ' '"),
+        (lambda: al.check_synthetic(matrix.study(), matrix.study().with_tables(sessions=None)),
+         "sessions"),
+        (lambda: al.check_synthetic(matrix.study(), matrix.study().with_tables(
+            sessions=matrix.study().sessions.iloc[:0])), "no clients or no sessions"),
+        (lambda: al.check_plan(" ", matrix.study()), "' ' is not there; name a file"),
         (lambda: al.fit_multilevel("y ~ 1 + (1 | g)", matrix.dyads(), reml="no"), "True or False"),
     ],
 )  # fmt: skip

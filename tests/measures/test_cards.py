@@ -368,7 +368,7 @@ def test_a_number_that_is_none_is_refused(own, wrong, said):
 def test_a_card_that_is_a_link_out_of_the_folder_is_not_read(own, target):
     (own.parent / "outside.yaml").write_text("secret: 1", encoding="utf-8")
     (own / "linked.yaml").symlink_to(target)
-    with pytest.raises(MeasureError, match=r"linked\.yaml (is a link|cannot be read)|no file .linked"):
+    with pytest.raises(MeasureError, match=r"linked\.yaml (is a link|cannot be read|is not there)"):
         al.load_registry(own)
 
 

@@ -121,7 +121,7 @@ def test_what_is_no_plan_or_no_model_is_one_sentence(rows, plan):
         AllianceStatsError, match="compares what fit_multilevel or rupture_multiverse returned"
     ):
         al.check_plan(plan(PLAN), rows)
-    with pytest.raises(AllianceStatsError, match="There is no file"):
+    with pytest.raises(AllianceStatsError, match="is not there"):
         al.check_plan("no-such.yaml", al.load_dataset("demo-trial"))
     with pytest.raises(AllianceStatsError, match="formula"):
         al.check_plan(plan(PLAN + "model: score\n"), al.load_dataset("demo-trial"))
