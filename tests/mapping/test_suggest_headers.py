@@ -252,14 +252,21 @@ def test_a_long_table_of_scores_is_placed(tmp_path):
     assert al.open_study(tmp_path).scores["score"].tolist() == [12, 10, 7, 6]
 
 
-@pytest.mark.parametrize("name", ["week", "Woche", "month", "Monat", "mois", "mes", "time"])
-def test_units_of_time_are_sessions_or_occasions(tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [("weeks", "week"), ("Woche", "week"), ("Monate", "month"), ("mes", "month"), ("time", None)],
+)
+def test_units_of_time_are_sessions_times_or_occasions(tmp_path, name, unit):
     frame = one_form("phq9", "phq-9", items=False).rename(columns={"Sitzung": name})
     assert drafted(tmp_path, frame)["sources"][0]["session"] == name
     months = frame.assign(**{name: np.tile([0, 1.5, 3, 6], 6)})
     draft = drafted(tmp_path, months)
-    assert draft["sources"][0]["occasion"] == name
-    assert any("name occasions" in doubt for doubt in draft.doubts)
+    assert draft["sources"][0]["time" if unit else "occasion"] == name
+    assert draft["sources"][0].get("time_unit") == unit
+    said = f"for a time in {unit}s" if unit else "to name occasions"
+    assert any(said in doubt for doubt in draft.doubts)
+    if unit:
+        assert al.open_study(tmp_path).assessments["time"].unique().tolist() == [0, 1.5, 3, 6]
 
 
 def test_the_draft_shows_itself_as_two_tables():

@@ -108,3 +108,47 @@ def test_spanish_records_and_stages():
     (source,) = al.suggest_mapping(frame)["sources"]
     assert source["client_id"] == "folio"
     assert [measure["occasion"] for measure in source["measures"]] == ["pre", "post"]
+
+
+@pytest.mark.parametrize("head", [["Sitzung", "Datum", "SRS"], ["Datum", "SRS"]])
+def test_a_sheet_a_client_is_a_client_a_sheet(tmp_path, head):
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for client in ("Anton", "Berta", "Carl"):
+        sheet = book.create_sheet(client)
+        sheet.append(head)
+        for n in range(1, 5):
+            row = {"Sitzung": n, "Datum": f"0{n}.03.2024", "SRS": 30 + n}
+            sheet.append([row[name] for name in head])
+    book.save(tmp_path / "faelle.xlsx")
+    draft = al.suggest_mapping(tmp_path)
+    assert draft.doubts[-1] == "each of 3 sheets or files is taken for the client of its name"
+    (tmp_path / "study.yaml").write_text(draft.to_yaml(), "utf-8")
+    scores = al.open_study(tmp_path).scores
+    assert scores["client_id"].value_counts().to_dict() == dict.fromkeys(
+        ("Anton", "Berta", "Carl"), 4
+    )
+    assert scores.groupby("session")["score"].mean().tolist() == [31, 32, 33, 34]
+
+
+def test_a_column_of_raters_says_whose_rows_are(tmp_path):
+    frame = pd.DataFrame({"Klient": np.repeat(range(10), 4), "Sitzung": np.tile([1, 1, 2, 2], 10)})
+    frame = frame.assign(Beurteiler=["K", "T"] * 20, **{f"wai{k}": 3 for k in range(1, 13)})
+    frame.to_csv(tmp_path / "wai.csv", index=False)
+    draft = al.suggest_mapping(tmp_path)
+    (source,) = draft["sources"]
+    assert source["rater"] == {"column": "Beurteiler", "recode": {"K": "client", "T": "therapist"}}
+    assert source["measures"] == [{"measure": "wai-sr", "items": "wai{item}"}]
+    (tmp_path / "study.yaml").write_text(draft.to_yaml(), "utf-8")
+    assert al.open_study(tmp_path).ratings["rater"].value_counts().tolist() == [240, 240]
+    frame.assign(Beurteiler=["K", "x"] * 20).to_csv(tmp_path / "wai.csv", index=False)
+    assert "Beurteiler" in al.suggest_mapping(tmp_path).unplaced
+
+
+def test_rows_of_which_nobody_knows_when_are_told_in_one_sentence(tmp_path):
+    frame = pd.DataFrame({"Klient": np.repeat(range(10), 4), "Laune": np.arange(40)})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    (tmp_path / "study.yaml").write_text(al.suggest_mapping(tmp_path).to_yaml(), "utf-8")
+    issues = al.validate(tmp_path).issues.query("level == 'error'")
+    assert len(issues) == 1
+    assert issues["message"].iloc[0].startswith("10 of 10 clients have several rows: these seem")

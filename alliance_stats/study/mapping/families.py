@@ -20,6 +20,8 @@ from .names import MEAN_WORDS, Known, Named, measures_in, scale_in
 from .patterns import parse_pattern
 from .shapes import Family, families_of, read_titles
 
+ASSUMED = "the rater is assumed"
+
 
 @dataclass(frozen=True)
 class Guess:
@@ -32,6 +34,14 @@ class Guess:
     columns: tuple[str, ...]
     doubt: str = ""
     missing: tuple[int, ...] = ()
+
+    def by_row(self) -> Guess:
+        """Return the guess without a rater that was only assumed: a column says who rated."""
+        parts = self.doubt.split("; ")
+        if ASSUMED not in parts:
+            return self
+        entry = {key: value for key, value in self.entry.items() if key != "rater"}
+        return replace(self, entry=entry, doubt="; ".join(p for p in parts if p != ASSUMED))
 
     @property
     def when(self) -> bool:
@@ -383,6 +393,4 @@ def _whose(card: Any, rater: str) -> tuple[str, str]:
         return rater, ""
     if len(card.raters) == 1:
         return next(iter(card.raters)), ""
-    return next((each for each in ("client", *card.raters) if each in card.raters), ""), (
-        "the rater is assumed"
-    )
+    return next((each for each in ("client", *card.raters) if each in card.raters), ""), (ASSUMED)

@@ -27,6 +27,19 @@ def times_in(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     return {}
 
 
+def clients_in(columns: dict[str, list[str]]) -> dict[str, str]:
+    """Return name → the client that it names, where each of several tables is one client's.
+
+    `columns`: name → those of its table. They are all alike, and none of them names a client.
+    """
+    first, *others = columns.values()
+    named = any(
+        "client_id" in roles_of(name, sure=sure) for name in first for sure in (True, False)
+    )
+    alike = len(others) > 1 and all(each == first for each in others)
+    return {} if named or not alike else {name: name for name in columns}
+
+
 def _as_written(kind: str, time: Any) -> dict[str, Any]:
     own = kind == "session" or time in OCCASIONS
     return {kind: time} if own else {"constants": {kind: time}}

@@ -18,15 +18,18 @@ from ..tables import OCCASIONS
 
 _NOT_PLAIN = re.compile(r"[^a-z0-9]")
 _NR = r"(?:id|nr|no|num|number|code|key|nummer|numero|kennung|chiffre|kurzel)"
+_AFTER = rf"(?:{_NR}|n)?"
 _BEFORE = rf"(?:{_NR}(?:de|del|du)?|n)?"
 _CLIENT = (
     r"client(?:e|en|es)?|clt|klient(?:en|in|innen)?|patient(?:en|in|innen|e)?|pat|participant|"
     r"deelnemer|paciente|subject|subj|sujet|sujeto|proband(?:en|in)?|vpn|ppn"
 )
+_WEEK = r"weeks?|wochen?|weken|semaines?|semanas?"
+_MONTH = r"months?|monate?|maand(?:en)?|mois|mes(?:es)?"
 ROLES: tuple[tuple[str, str, str], ...] = (
     (
         "client_id",
-        rf"{_BEFORE}(?:{_CLIENT}){_NR}?|(?:case|record|respondent|study|part|person|fall|dossier|couple|"
+        rf"{_BEFORE}(?:{_CLIENT}){_AFTER}|(?:case|record|respondent|study|part|person|fall|dossier|couple|"
         rf"dyad|paar|versuchspersonen|expediente|akten?|pt|vp|kl|p|c|casus){_NR}|"
         rf"{_NR}(?:de|del|du|der)?(?:expediente|historia(?:clinica)?|dossier|akten?|fall)",
         r"id|code|chiffre|kennung|externalreference|folio|expediente|dossier",
@@ -34,15 +37,15 @@ ROLES: tuple[tuple[str, str, str], ...] = (
     (
         "therapist_id",
         rf"{_BEFORE}(?:therapist|therapeut(?:en|in)?|therapeute|terapeuta|therap|thera|ther|th|clinician|"
-        rf"counsell?or|behandler|behandelaar|psychologue|provider){_NR}?|tid",
+        rf"counsell?or|behandler|behandelaar|psychologue|provider){_AFTER}|tid",
         "",
     ),
     (
         "session",
-        rf"{_BEFORE}(?:session|sess|ses|sitzungs?|sitz|zitting|sessie|seance|sesion|meeting){_NR}?"
+        rf"{_BEFORE}(?:session|sess|ses|sitzungs?|sitz|zitting|sessie|seance|sesion|meeting){_AFTER}"
         rf"|(?:therapie)?stunde{_NR}?|redcaprepeatinstance",
         rf"(?:visite?|besuch|time|zeit|tijd|tp|t|wave|welle){_NR}?"
-        r"|weeks?|wochen?|weken|semaine|semana|months?|monate?|maand|mois|mes",
+        rf"|{_WEEK}|{_MONTH}",
     ),
     (
         "episode",
@@ -157,6 +160,12 @@ def roles_in(question: str) -> list[str]:
 def maybe_session(name: str) -> bool:
     """Return whether a name may also count sessions (``week``, ``visit``)."""
     return "session" in roles_of(name, sure=False)
+
+
+def unit_of(name: str) -> str:
+    """Return the unit of time that a name says, empty for none."""
+    low = folded(name)
+    return next((u for u, p in (("week", _WEEK), ("month", _MONTH)) if re.fullmatch(p, low)), "")
 
 
 def tool_of(name: str) -> str:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pandas as pd
 
 from ...errors import listing, plural
-from .names import ROLES, maybe_session, roles_in, roles_of
-from .values import as_word, dates, whole_numbers
+from .names import ROLES, maybe_session, roles_in, roles_of, unit_of
+from .values import as_word, dates, numbers, whole_numbers
+
+WHEN = {"session", "occasion", "time"}
+"""The columns that say when a row is from."""
 
 MANY_ROWS = 20
 """In so many rows a column of one or two values names no clients."""
@@ -50,12 +53,14 @@ def guess_roles(
     if not {"session", "occasion"} & set(roles):
         for name in names:
             if maybe_session(name) and name not in roles.values() and frame[name].notna().all():
-                roles["occasion"] = name
-                doubts.append(f"'{name}' does not count from 1 on; it is taken to name occasions")
+                unit = "" if len(numbers(frame[name])[1]) else unit_of(name)
+                roles["time" if unit else "occasion"] = name
+                what = f"taken for a time in {unit}s" if unit else "taken to name occasions"
+                doubts.append(f"'{name}' does not count from 1 on; it is {what}")
                 break
     if {"session", "occasion"} <= set(roles):
         doubts.append(f"'{roles.pop('occasion')}' may name occasions; sessions are taken")
-    timed = {"session", "occasion"} & set(roles)
+    timed = WHEN & set(roles)
     if _several_each(frame, roles, "date") and not timed:
         roles["session"] = roles["date"]
         doubts.append(
@@ -67,7 +72,7 @@ def guess_roles(
             f"ids in '{roles['client_id']}' are there several times, and no column says when; add "
             "session: or occasion:, or the column that really names the client"
         )
-    order = [role for role, *_ in ROLES if role in roles]
+    order = [role for role in (*(role for role, *_ in ROLES), "time") if role in roles]
     return {role: roles[role] for role in order}, doubts
 
 

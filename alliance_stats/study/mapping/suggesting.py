@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from ...errors import ColumnError, ReadError, listing
-from ..labels import of_age_or_sex
 from ..reading import load, read_table
 from ..reading.kinds import files_in
-from .draft import MappingDraft, one_line
-from .families import Guess, guess_measures
+from .draft import MappingDraft
+from .draft_source import Sorting, sort_columns
 from .kinds_of_rows import EVENT, Kind, arms_of, kinds_of_rows
-from .likeness import like_placed
-from .named_times import rater_in, times_in
-from .names import maybe_session, roles_of, tool_of
-from .roles_guess import guess_roles, not_to_count
-from .source import ROW
-from .tables_guess import TableGuess, guess_table, may_end
-from .vocabulary import fields_of
+from .named_times import clients_in, times_in
+from .names import tool_of
 
 
 def suggest_mapping(frame_or_path: pd.DataFrame | str | os.PathLike[str]) -> MappingDraft:
@@ -98,9 +91,9 @@ def suggest_mapping(frame_or_path: pd.DataFrame | str | os.PathLike[str]) -> Map
         verbs = ("has", "is") if len(empty) == 1 else ("have", "are")
         doubts.append(f"{listing(empty)} {verbs[0]} no rows yet and {verbs[1]} left out")
     parts = [(*each[:2], kind) for each in filled for kind in kinds_of_rows(each[2])]
-    times = _times_of(filled)
+    said = _said_by_names(filled)
     for file, sheet, kind in parts:
-        sorting = _sort(file, sheet, kind.frame, registry, times.get((file, sheet), {}))
+        sorting = sort_columns(file, sheet, kind.frame, registry, said.get((file, sheet), {}))
         where = f"{file}, {sheet}" if sheet else file
         if kind.where:
             where = ", ".join([where, *map(_said, kind.where.values())])
@@ -118,6 +111,9 @@ def suggest_mapping(frame_or_path: pd.DataFrame | str | os.PathLike[str]) -> Map
         placed |= {f"{prefix}{column}": what for column, what in sorting.placed.items()}
         unplaced |= {f"{prefix}{column}": why for column, why in sorting.unplaced.items()}
         doubts += [f"{prefix}{doubt}" for doubt in sorting.doubts]
+    clients = [one for one in sources if "client_id" in one.get("constants", {})]
+    if clients:
+        doubts.append(f"each of {len(clients)} sheets or files is taken for the client of its name")
     if not any({"measures", "table"} & set(source) for source in sources):
         doubts.append(
             "no answer and no score of a known instrument was found, and without one there is "
@@ -156,98 +152,22 @@ def _sheets(path: Path, name: str) -> list[tuple[str, str, pd.DataFrame]]:
     return found
 
 
-def _times_of(
+def _said_by_names(
     frames: list[tuple[str, str, pd.DataFrame]],
 ) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return file and sheet → its time, where the names of sheets, or those of files, say it."""
+    """Return file and sheet → its time or client, where names of sheets, or of files, say it."""
     alike: dict[str, dict[str, tuple[str, str]]] = {}
-    for file, sheet, _ in frames:
+    columns: dict[str, dict[str, list[str]]] = {}
+    for file, sheet, frame in frames:
         group, name = (file, sheet) if sheet else ("", Path(file).stem)
         alike.setdefault(group, {})[name] = (file, sheet)
-    return {named[name]: time for named in alike.values() for name, time in times_in(named).items()}
-
-
-# -- one file ---------------------------------------------------------------------------------
-
-
-@dataclass
-class _Sorting:
-    """What became of each column of one file."""
-
-    source: dict[str, Any]
-    placed: dict[str, str] = field(default_factory=dict)
-    unplaced: dict[str, str] = field(default_factory=dict)
-    doubts: list[str] = field(default_factory=list)
-    counted_by: str = ""
-    """The column of dates that was taken for the sessions."""
-
-
-def _sort(
-    file: str, sheet: str, frame: pd.DataFrame, registry: Any, time: dict[str, Any]
-) -> _Sorting:
-    """Return a file's source, and where each of its columns went or why it went nowhere.
-
-    `time` is what the name of the sheet or file says, for rows that say no time themselves.
-    """
-    labels = {str(k): v for k, v in (frame.attrs.get("variable_labels") or {}).items()}
-    notes: Any = frame.attrs
-    frame = frame.rename(columns=str)
-    frame.attrs = {}  # pandas copies them with every column that is taken
-    names = [str(name) for name in frame.columns]
-    roles, doubts = guess_roles(frame, names, labels)
-    result = _Sorting({"file": file} | ({"sheet": sheet} if sheet else {}), doubts=doubts)
-    if roles.get("session") == roles.get("date"):
-        result.counted_by = roles.get("date", "")
-    left = [name for name in names if name not in roles.values()]
-    timed = "session" in roles
-    rater = rater_in(sheet) or rater_in(Path(file).stem)
-    guesses, why = guess_measures(frame, left, registry, by_session=timed, rater=rater, notes=notes)
-    table = None if guesses else guess_table(frame, left, roles, registry)
-    said = time if guesses and _has_no_time(roles, guesses) else {}
-    doubts += [f"its name says that its rows are of {_time_in_words(said)}"] if said else []
-    if table is None:
-        result.source |= said | (_of_rows(roles, doubts) if guesses else roles)
-        result.placed = {name: role for role, name in roles.items()}
-        _add_measures(result, guesses, why, timed=timed or "occasion" in roles or bool(said))
-    else:
-        _add_table(result, table, roles)
-    open_ = [name for name in names if name not in result.placed and name not in result.unplaced]
-    like = like_placed(open_, guesses)
-    words = dict.fromkeys(word for word, _ in like.values())
-    doubts += [f"'{word}' in the names of columns may be an occasion" for word in words]
-    result.unplaced |= {
-        name: like[name][1] if name in like else why.get(name) or _why(name, labels.get(name, ""))
-        for name in open_
-    }
-    doubts += not_to_count(frame)
-    if "client_id" not in result.source and "client_id" not in result.source.get("columns", {}):
-        doubts.append(
-            "no column was found that names the client; add client_id:, or "
-            f'client_id: "{ROW}" where each row is another client'
-        )
-    return result
-
-
-def _has_no_time(roles: dict[str, str], guesses: list[Guess]) -> bool:
-    """Return whether rows are of clients, and neither a column nor a name says of when."""
-    timed = {"session", "occasion"} & {*roles} or any(guess.when for guess in guesses)
-    return "client_id" in roles and not timed
-
-
-def _time_in_words(said: dict[str, Any]) -> str:
-    ((kind, when),) = (said.get("constants") or said).items()
-    return f"{kind} {when}"
-
-
-def _of_rows(roles: dict[str, str], doubts: list[str]) -> dict[str, str]:
-    """Return the roles; rows of a file without ids and times are clients, one each."""
-    if {"client_id", "session", "occasion"} & set(roles):
-        return roles
-    doubts.append(
-        "no column was found that names the client; each row is taken for another client, whose id "
-        "is the number of the row"
-    )
-    return {"client_id": ROW, **roles}
+        columns.setdefault(group, {})[name] = [str(each) for each in frame.columns]
+    said: dict[tuple[str, str], dict[str, Any]] = {}
+    for group, named in alike.items():
+        for name, client in clients_in(columns[group]).items():
+            said[named[name]] = {"constants": {"client_id": client}}
+        said |= {named[name]: time for name, time in times_in(named).items()}
+    return said
 
 
 def _said(value: Any) -> str:
@@ -264,7 +184,7 @@ def _count_by_date(source: dict[str, Any], dates: str) -> None:
         source["session"] = {"date": dates}
 
 
-def _of_one_kind(sorting: _Sorting, kind: Kind) -> bool:
+def _of_one_kind(sorting: Sorting, kind: Kind) -> bool:
     """Say in a source which rows it takes; return whether it is of any use.
 
     Rows without measures are of clients or of sessions, if each has one; of events, the first of
@@ -310,69 +230,6 @@ def _of_one_kind(sorting: _Sorting, kind: Kind) -> bool:
     return True
 
 
-def _add_table(result: _Sorting, table: TableGuess, roles: dict[str, str]) -> None:
-    columns = _roles_for(table.table, roles) | table.columns
-    result.source |= {"table": table.table, "columns": columns}
-    if "episode" in roles:
-        result.source["episode"] = roles["episode"]
-    if table.constants:
-        result.source["constants"] = table.constants
-    if table.recode:
-        result.source["recode"] = table.recode
-    result.placed = {name: f"{table.table}: {ours}" for ours, name in columns.items()}
-    result.doubts += table.doubts
-
-
-def _add_measures(
-    result: _Sorting, guesses: list[Guess], why: dict[str, str], *, timed: bool
-) -> None:
-    """Put measures into a source; those of which nobody knows when they were given stay out."""
-    kept = []
-    for guess in guesses:
-        entry = guess.entry
-        if not timed and not guess.when:
-            reason = (
-                f"{entry['measure']} by the {entry['rater']}, but nothing says of which session "
-                "or occasion; write session: or occasion:"
-            )
-            result.unplaced |= dict.fromkeys(guess.columns, reason)
-            continue
-        kept.append(guess)
-        what = f"{entry['measure']}, {entry['rater']}: {entry.get('items') or 'score'}"
-        result.placed |= dict.fromkeys(guess.columns, what)
-        if guess.doubt:
-            result.doubts.append(f"{entry['measure']} in {guess.columns[0]}: {guess.doubt}")
-    if kept:
-        result.source["measures"] = [guess.entry for guess in kept]
-    codes = sorted({code for guess in kept for code in guess.missing})
-    if codes:
-        result.source["missing"] = codes
-        many = "codes" if len(codes) > 1 else "a code"
-        result.doubts.append(f"{listing(codes)} looked like {many} for missing")
-
-
 def _is_of_nobody(source: dict[str, Any]) -> bool:
     """Return whether nothing was found in a sheet, as in one that holds notes."""
     return not set(source) - {"file", "sheet"}
-
-
-def _roles_for(table: str, roles: dict[str, str]) -> dict[str, str]:
-    """Return the roles that are columns of a table."""
-    return {role: name for role, name in roles.items() if role in fields_of(table)}
-
-
-def _why(name: str, label: str) -> str:
-    tool = tool_of(name) or tool_of(label)
-    if tool:
-        return f"written by {tool} itself; it comes along as it is"
-    if may_end(name):
-        return (
-            "may say how therapies ended; if so, list the file once more with table: terminations"
-        )
-    if "episode" in roles_of(name):
-        return "may count treatments, but nobody has two; if so, write episode: " + one_line(name)
-    if maybe_session(name):
-        return "may count sessions; if so, write session: " + one_line(name)
-    if of_age_or_sex(name, label):
-        return "age or sex, no measure; it comes along as it is, for the table of the sample"
-    return "no known role or measure in its name; it comes along as it is"

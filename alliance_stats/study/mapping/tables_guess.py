@@ -12,11 +12,14 @@ from typing import Any
 
 import pandas as pd
 
-from .names import folded
+from .names import WORDS, folded
 from .values import as_word, codes_of, numbers
 from .vocabulary import enum_of
 
-_RATER = r"rater|who|source|perspective|beurteiler|perspektive"
+_RATER = (
+    r"rater|who|source|perspective|beurteiler|perspektive|informant|respondent|quelle|rolle|role|"
+    r"ausgefulltvon|beoordelaar|perspectief|evaluateur|evaluador|perspectiva"
+)
 _MEASURE = (
     r"measure|instrument|scale|questionnaire|(?:frage)?bogen|vragenlijst|lijst|test|skala|"
     r"verfahren|form|formular|cuestionario|escala|echelle"
@@ -112,6 +115,22 @@ def guess_table(
     return None
 
 
+def guess_rater(frame: pd.DataFrame, left: list[str]) -> dict[str, Any] | None:
+    """Return what ``rater:`` of a source would be: a column of words that all name raters."""
+    raters = enum_of("ratings", "rater")
+    for name in left:
+        words = list(dict.fromkeys(map(as_word, codes_of(frame[name])[1])))
+        meant = {word: meaning_of(word, raters) for word in words}
+        if (
+            re.fullmatch(_RATER, folded(name))
+            and len({*meant.values()}) > 1
+            and all(meant.values())
+        ):
+            others = {word: us for word, us in meant.items() if word != us}
+            return {"column": name, **({"recode": others} if others else {})}
+    return None
+
+
 def may_end(name: str) -> bool:
     """Return whether a column's name may speak of how therapies ended."""
     return re.fullmatch(_NAMES["terminations"]["reason"], folded(name)) is not None
@@ -182,6 +201,9 @@ def meaning_of(word: str, allowed: tuple[str, ...]) -> str:
     low = folded(word)
     if low in allowed:
         return low
+    rater = WORDS.get(low, {}).get("rater", "")
+    if rater in allowed:
+        return rater
     for ours, others in _WORDS.items():
         if ours in allowed and re.fullmatch(others, low):
             return ours

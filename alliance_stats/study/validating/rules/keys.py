@@ -38,6 +38,10 @@ def duplicate_key(view: StudyView) -> Iterator[Finding]:
         hint += TREATED_AGAIN if _several_sessions(view, table, rows) else ""
         if groups is None:
             yield _many_twice(table, rows, key, hint)
+        elif table == "clients" and _are_rows_of_times(view, groups):
+            clients = f"{len(groups)} of {view.frames[table]['client_id'].nunique()} clients"
+            yield Finding(table, f"{clients} {OF_TIMES}", rows, column=key[0], hint=OF_TIMES_HINT)
+            groups = None
         by_lines: dict[tuple[tuple[str, str, int], ...], list[np.ndarray]] = {}
         for group in groups or []:
             places = locate(view.origins.get(table), view.positions(table, group))
@@ -194,11 +198,27 @@ def _several_sessions(view: StudyView, table: str, rows: np.ndarray) -> bool:
     return bool(sessions["client_id"].duplicated().any())
 
 
+def _are_rows_of_times(view: StudyView, groups: list[np.ndarray]) -> bool:
+    """Return whether most clients have several rows: a row is a session, not a client."""
+    clients = view.frames["clients"]["client_id"].nunique()
+    return len(groups) > FEW_TWICE and len(groups) > MOST_TWICE * clients
+
+
 def _is_one(series: pd.Series) -> bool:
     return len(series.drop_duplicates()) == 1
 
 
 MANY_TWICE = 0.25  # share of rows that come twice from which on the ids themselves are in doubt
+MOST_TWICE = 0.5  # share of clients with several rows from which on rows are no clients
+FEW_TWICE = 2
+OF_TIMES = (
+    "have several rows: these seem to be sessions or occasions, and nothing says of when each is. "
+    "The first row of each client is kept."
+)
+OF_TIMES_HINT = (
+    "Name the column that says when: session:, occasion: or time: in study.yaml, or, where there "
+    "are dates alone, session: {date: <column>}."
+)
 TWICE_MANY = "{n} rows hold a record that can be there only once; the first of each is kept."
 TWICE_HINT = "Delete the rows that are wrong, or correct the id or session number in them."
 TREATED_AGAIN = (
