@@ -210,7 +210,7 @@ class _Run:
             pairs *= come[None]
             share = pairs.sum(axis=2)
             before = self.off(t - 1)
-            self.add_slopes(t, before[:, :n], rest, pairs, share, sums)
+            self.add_slopes(t, before[:, :n], rest, pairs, share, node[:, :n], sums)
             gap = self.block.gap[t, :n]
             for g in np.unique(gap):
                 sums["moved"][g] += share[:, :, gap == g].sum(axis=2)
@@ -225,21 +225,21 @@ class _Run:
         return Posterior(log_likelihood, node, inside, begins, ends, fall, sums)
 
     def add_slopes(
-        self, t: int, before: Floats, rest: Floats, pairs: Floats, share: Floats,
+        self, t: int, before: Floats, rest: Floats, pairs: Floats, share: Floats, node: Floats,
         sums: dict[str, Floats],
     ) -> None:  # fmt: skip
         """Add slopes of log densities by z, times what z is made of: both scores, both steps.
 
-        And the number of scores that are no end of the scale, and the slopes by the skew.
+        And the number of scores that are no end of the scale, and the slopes by the skew. `pairs`
+        sum to `share` over points, and to `node` over pairs of states.
         """
         z, change, _ = self.standardised(t, before, rest)
         end, gap = self.block.end[t, : z.shape[1]], self.block.gap[t, : z.shape[1]]
         # a pair's slope is -rate shape (e^w e^fallen - 1), so that sums of e^w are enough
         fallen = np.exp(np.minimum(self.drift.rate * change, LARGEST_W))
-        node = pairs.sum(axis=(0, 1))
-        weighted, times = pairs * np.exp(self.drift.w(z)), -self.drift.rate * self.drift.shape
-        each = times * (np.einsum("ijn,ijkn->kn", fallen, weighted) - node)
-        of_pair = times * (fallen * weighted.sum(axis=2) - share)
+        weight, times = np.exp(self.drift.w(z)), -self.drift.rate * self.drift.shape
+        each = times * (np.einsum("ijn,ijkn->kn", fallen, pairs) * weight - node)
+        of_pair = times * (fallen * np.einsum("ijkn,kn->ijn", pairs, weight) - share)
         cut, inner = np.flatnonzero(end), end == 0
         if cut.size:
             _, slope, by_skew = self.tails(end[cut], z[:, cut] + change[:, :, None, cut])
