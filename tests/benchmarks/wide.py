@@ -25,14 +25,16 @@ ROWS = 50
 KINDS = (
     lambda rng: rng.integers(0, 5, ROWS),
     lambda rng: np.where(rng.random(ROWS) < 0.2, "NA", rng.integers(0, 5, ROWS).astype(str)),
-    lambda rng: rng.normal(size=ROWS).round(3),
     lambda rng: np.array(["never", "seldom", "often", "always"])[rng.integers(0, 4, ROWS)],
+    lambda rng: rng.normal(size=ROWS).round(3),
+    lambda rng: np.array(["no", "a little", "much"])[rng.integers(0, 3, ROWS)],
+    lambda rng: np.array([f"c{n}" for n in range(9)])[rng.integers(0, 9, ROWS)],
 )
 STUDY = "name: wide\nsources:\n  - {file: wide.csv, client_id: client, session: session}\n"
 
 
 def write(folder: Path, n_columns: int) -> Path:
-    """Write a study of one file: whole numbers, missing words, decimals and words by turns."""
+    """Write a study of one file: numbers, missing words and, in half of the columns, words."""
     rng = np.random.default_rng(1)
     columns = {f"v{n}": KINDS[n % len(KINDS)](rng) for n in range(n_columns - 2)}
     row = np.arange(ROWS)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
+from alliance_stats.report.naming import without_data
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,7 @@ def test_age_and_sex_beside_each_session_are_in_the_sample():
     assert told.attrs["messages"] == (
         "'age' differs between sessions of 1 client, counted as without one.",
     )
+    assert not without_data(*told.attrs["messages"])  # a report does not tell of one client
     many = al.sample_table(study_with_ages([30.0, 31.0] * 12, 12))
     assert "age" not in set(many["variable"])
     assert many.attrs["messages"] == (

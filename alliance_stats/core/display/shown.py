@@ -53,11 +53,11 @@ class ShownTable(pd.DataFrame):
         """Return the table as LaTeX, as results have it; with arguments as pandas writes it."""
         if given or options:
             return super().to_latex(*given, **options)
-        return as_latex(*self._laid_out(), ())
+        return as_latex(*self._laid_out())
 
     def to_word(self, path: str | PathLike[str]) -> Path:
         """Write the table as a Word document in APA style."""
-        return write_whole(path, result_document(*self._laid_out(), ()), what="the Word document")
+        return write_whole(path, result_document(*self._laid_out()), what="the Word document")
 
 
 def shown(
