@@ -20,7 +20,7 @@ from . import manifest
 from .content import Figure, Section
 from .context import Context
 from .document import methods_text, report_document
-from .naming import Names, shareable
+from .naming import Names, shareable, without_data
 from .page import render
 from .place import ACCOUNTS
 from .sections import left_out
@@ -61,6 +61,7 @@ def write_files(folder: Path, context: Context, sections: Sequence[Section]) -> 
     title, sizes, footer = names.mask(study.name), facts(context), _footer(made, context)
     pngs = {key: kinds["png"] for key, kinds in prints.items()}
     notes = [names.mask(note) for note in getattr(study, "notes", ())]
+    notes = notes if private else [*filter(None, map(without_data, notes))]
     notes += _at_the_top(context.disclosure, synthetic)
     word = report_document(
         title, sections, pngs, synthetic=synthetic, facts=sizes, notes=notes, footer=footer

@@ -174,9 +174,8 @@ def _tell_apart(tables: dict[str, dict[str, pd.DataFrame]]) -> list[str]:
                 f"two ({listing(tables)}). Give the studies other names."
             )
         notes.append(
-            f"{len(shared)} ids of {who}s stood in more than one study "
-            f"({listing(sorted(shared), 3)}); they are taken for different people, and each id has "
-            "the name of its study before it"
+            f"Ids of {who}s stood in more than one study; they are taken for different people, and "
+            "each id has the name of its study before it"
         )
     return notes
 

@@ -24,7 +24,12 @@ def test_the_account_of_rows_gives_no_reason_that_counts_people(twenty_five, tmp
         "    measures: [{measure: wai-sr, rater: client, score: score, scored: mean}]\n",
         encoding="utf-8",
     )
-    al.write_report(folder, tmp_path / "report", replicates=5)
+    notes = ("Made of two studies. They had 4 therapists.", "3 rows have no client.")
+    study = al.open_study(folder)._with(notes=notes)
+    al.write_report(study, tmp_path / "report", replicates=5)
+    page = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
+    assert "Made of two studies." in page
+    assert "4 therapists" not in page
     for path in (tmp_path / "report").rglob("*"):
         if path.suffix in (".csv", ".html", ".md", ".json", ".svg"):
             text = re.sub(r"<[^>]*>", " ", path.read_text(encoding="utf-8"))

@@ -229,8 +229,8 @@ def _notes(
 ) -> list[str]:
     counted = [f"{len(ids)} {column}" for column, ids in names.items() if ids]
     notes = [
-        f"Pseudonymised with a key: {', '.join(counted) or 'no ids'}. Rows are in the order of "
-        "the pseudonyms."
+        "Pseudonymised with a key; rows are in the order of the pseudonyms. They stand for "
+        f"{', '.join(counted) or 'no ids'}."
     ]
     if done.copies:
         notes.append(f"Ids stood also in {listing(done.copies, 20)}, and were replaced there.")
