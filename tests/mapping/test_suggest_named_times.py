@@ -152,3 +152,30 @@ def test_rows_of_which_nobody_knows_when_are_told_in_one_sentence(tmp_path):
     issues = al.validate(tmp_path).issues.query("level == 'error'")
     assert len(issues) == 1
     assert issues["message"].iloc[0].startswith("10 of 10 clients have several rows: these seem")
+
+
+def test_names_in_two_rows_are_drafted_by_session_with_their_dates(tmp_path):
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.append(["Code", *(part for n in (1, 2, 3) for part in (f"Sitzung {n}", "", ""))])
+    sheet.append(["", *["SRS", "ORS", "Datum"] * 3])
+    for at in (2, 5, 8):
+        sheet.merge_cells(start_row=1, start_column=at, end_row=1, end_column=at + 2)
+    for n in range(10):
+        sheet.append([f"K{n}", *(x for s in (1, 2, 3) for x in (30, 20 + s, f"0{s}.04.2024"))])
+    sheet["B5"] = 71
+    book.save(tmp_path / "verlauf.xlsx")
+    draft = al.suggest_mapping(tmp_path)
+    assert draft["sources"][0]["date"] == "Sitzung {session} Datum"
+    (tmp_path / "study.yaml").write_text(draft.to_yaml(), "utf-8")
+    issues = al.validate(tmp_path).issues
+    assert issues.query("level == 'error'")[["row", "cell"]].to_numpy().tolist() == [[5, "B5"]]
+    assert (
+        issues.query("rule == 'two_rows_of_names'")["message"]
+        .iloc[0]
+        .endswith("as in 'Sitzung 3 Datum'.")
+    )
+    sheet["B5"] = 30
+    book.save(tmp_path / "verlauf.xlsx")
+    days = al.open_study(tmp_path).sessions.groupby("session")["date"].first()
+    assert days.dt.day.tolist() == [1, 2, 3]

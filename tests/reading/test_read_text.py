@@ -233,3 +233,29 @@ def test_blanks_among_whole_numbers(tmp_path):
     frame = al.read_table(written(tmp_path, text))
     assert frame["x"].isna().sum() == 600
     assert frame["x"].sum() == sum(range(0, 900, 3))
+
+
+TWO_ROWS = "Code,Session 1,,Session 2,\n,SRS,Datum,SRS,Datum\na,31,01.02.2024,35,08.02.2024\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        (
+            TWO_ROWS,
+            ["Code", "Session 1 SRS", "Session 1 Datum", "Session 2 SRS", "Session 2 Datum"],
+        ),
+        (TWO_ROWS.replace("Datum,SRS,Datum", "Datum,ORS,Tag"), None),  # no word comes again
+        (TWO_ROWS + "b,SRS,Datum,SRS,Datum\n", ["Code", "Session 1 SRS"]),
+        ("a,,b,\n1,x,2,x\n3,x,4,x\n", None),
+        ("id,,,\nu,x,y,x\nv,x,y,x\n", None),
+    ],
+)
+def test_names_of_columns_may_stand_in_two_rows(tmp_path, text, columns):
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    frame = al.read_table(path)
+    assert frame.attrs["header_rows"] == (2 if columns else 1)
+    if columns:
+        assert frame.columns.tolist()[: len(columns)] == columns
+        assert frame["Session 1 SRS"].iloc[0] in (31, "31")

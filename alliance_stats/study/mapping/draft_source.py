@@ -15,7 +15,7 @@ from .families import Guess, guess_measures
 from .likeness import like_placed
 from .named_times import rater_in
 from .names import maybe_session, roles_of, tool_of, unit_of
-from .roles_guess import WHEN, guess_roles, not_to_count
+from .roles_guess import WHEN, guess_roles, guess_spread, not_to_count
 from .source import ROW
 from .tables_guess import TableGuess, guess_rater, guess_table, may_end
 from .vocabulary import fields_of
@@ -61,6 +61,10 @@ def sort_columns(
         result.placed = {name: role for role, name in roles.items()}
         guesses = _by_row(result, frame, left, guesses)
         _add_measures(result, guesses, why, timed=bool(WHEN & {*roles, *said} or said))
+        if not WHEN & {*roles} and "{session" in str(result.source.get("measures")):
+            for role, (pattern, columns) in guess_spread(frame, left, roles).items():
+                result.source[role] = pattern
+                result.placed |= dict.fromkeys(columns, role)
     else:
         _add_table(result, table, _with_labels(roles))
     if "time" in roles:

@@ -260,6 +260,12 @@ def _note_reading(spec: SourceSpec, loaded: Loaded, raw: RawStudy, gathered: Gat
         )
         hint = "If that is a row of data, give the columns names in the row above it."
         told.append(("title_rows", sentence, hint))
+    if loaded.notes["header_rows"] > 1 and not loaded.notes["export"]:
+        sentence = (
+            f"The names of columns stand in two rows; read as one, as in {file.columns[-1]!r}."
+        )
+        hint = "If the second row is one of data, fill in each name in the first."
+        told.append(("two_rows_of_names", sentence, hint))
     if loaded.notes["hidden_sheets"] and spec.sheet is None:
         sentence = (
             f"Hidden in the workbook, and not read: {listing(loaded.notes['hidden_sheets'])}."

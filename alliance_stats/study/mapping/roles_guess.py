@@ -5,11 +5,16 @@ from __future__ import annotations
 import pandas as pd
 
 from ...errors import listing, plural
-from .names import ROLES, maybe_session, roles_in, roles_of, unit_of
+from ..stages import words_in
+from .names import ROLES, WORDS, maybe_session, roles_in, roles_of, unit_of
+from .shapes import families_of
 from .values import as_word, dates, numbers, whole_numbers
 
 WHEN = {"session", "occasion", "time"}
 """The columns that say when a row is from."""
+
+SPREAD = ("date", "therapist_id", "attended")
+"""What a wide file may hold for each session."""
 
 MANY_ROWS = 20
 """In so many rows a column of one or two values names no clients."""
@@ -74,6 +79,20 @@ def guess_roles(
         )
     order = [role for role in (*(role for role, *_ in ROLES), "time") if role in roles]
     return {role: roles[role] for role in order}, doubts
+
+
+def guess_spread(
+    frame: pd.DataFrame, left: list[str], roles: dict[str, str]
+) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Return ours → its pattern and columns, where names hold the session (``Datum_3``)."""
+    found: dict[str, tuple[str, tuple[str, ...]]] = {}
+    for family in families_of(left, {}):
+        words = [w for w in words_in(family.names[0]) if "session" not in WORDS.get(w, {})]
+        role = next((r for r in roles_of("".join(words)) if r in SPREAD and r not in roles), "")
+        one = len(family.varying) == 1 == family.rows.shape[1]
+        if role and one and role not in found and all(_holds(frame[n], role) for n in family.names):
+            found[role] = (family.pattern({0: "session"}), family.names)
+    return found
 
 
 def _several_each(frame: pd.DataFrame, roles: dict[str, str], role: str) -> bool:

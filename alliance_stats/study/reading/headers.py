@@ -47,7 +47,15 @@ class Header:
 
 
 def read_header(records: list[list[str]]) -> Header:
-    """Return the header of a file whose first records are given (one to four of them)."""
+    """Return the header of a file whose first records are given (one to four of them).
+
+    Names in two rows are joined (``Session 1`` over ``SRS`` and ``ORS``: ``Session 1 SRS``).
+    """
+    joined = _joined_rows(records)
+    if joined:
+        header = _unique(joined)
+        header.n_rows = 2
+        return header
     header = _unique(records[0])
     header.export, header.n_rows = _export(records)
     if header.n_rows > 1:
@@ -59,6 +67,31 @@ def read_header(records: list[list[str]]) -> Header:
         }
     header.checkboxes = _checkboxes(header.names) if header.export == "redcap" else {}
     return header
+
+
+def _joined_rows(records: list[list[str]]) -> list[str]:
+    """Return names that stand in two rows as one name each; empty where one row names all.
+
+    The upper row has names over several columns, which the lower one repeats under each: words
+    that stand under two of the upper names are no data, unless the next row has them as well.
+    """
+    rows = [[cell.strip() for cell in record] for record in records[:3]]
+    if len(rows) < 3 or len(rows[1]) > len(rows[0]):
+        return []
+    upper, lower, below = rows[0], rows[1] + [""] * (len(rows[0]) - len(rows[1])), rows[2]
+    over: list[str] = []
+    for name in upper:
+        over.append(name or (over[-1] if over else ""))
+    under: dict[str, set[str]] = {}
+    for top, word in zip(over, lower, strict=True):
+        if word:
+            under.setdefault(word, set()).add(top)
+    again = {word for word, tops in under.items() if len(tops) > 1}
+    bare = any(not name and not word for name, word in zip(upper, lower, strict=True))
+    words = all(any(map(str.isalpha, word)) for word in under)
+    if bare or not words or len(again) < 2 or again & {*below}:
+        return []
+    return [f"{top} {word}".strip() for top, word in zip(over, lower, strict=True)]
 
 
 def rows_above(records: list[list[str]]) -> int:
