@@ -75,8 +75,8 @@ def test_an_outcome_at_occasions_beside_an_alliance_at_sessions_is_told_by_occas
     by_key = {entry.key: entry for entry in SECTIONS}
     change = make_section(by_key["change"], context, strict=True)
     assert change.status == "complete"  # it was lost for want of an alpha of items
-    refused = make_section(by_key["outcome"], context, strict=True).blocks[-1].text
-    assert "The CORE-10 was measured at occasions only" in refused
+    told = make_section(by_key["outcome"], context, strict=True).blocks[-1].text
+    assert told.startswith("With an alliance one point higher (session 3), CORE-10 at the end")
     assert al.scale_reliability(context.study, measure="core-10").empty
 
 
@@ -92,15 +92,28 @@ def at_occasions(clients: int) -> al.Study:
     return al.Study("mid", {"clients": people, "assessments": pd.concat(rows)})
 
 
-def test_an_outcome_at_occasions_follows_the_alliance_under_way_given_the_one_before():
+def early(study: al.Study) -> al.Study:
+    """Return the study with its alliance rated at sessions: the same at session 3, any at 1."""
+    rows = study.tables["assessments"]
+    mid = rows["occasion"] == "mid"
+    rated = rows[mid].drop(columns="occasion").assign(session=3)
+    first = rated.assign(session=1, score=rated["score"].to_numpy()[::-1])
+    tables = {"clients": study.clients, "assessments": rows[~mid]}
+    return al.Study("early", tables | {"scores": pd.concat([first, rated])})
+
+
+@pytest.mark.parametrize(("at", "when"), [(lambda one: one, "mid"), (early, "session 3")])
+def test_an_outcome_at_occasions_follows_the_alliance_under_way_given_the_one_before(at, when):
     study = at_occasions(80)
     wide = study.tables["assessments"].pivot_table("score", "client_id", "occasion")
     left = {one: wide[one] - np.polyval(np.polyfit(wide["pre"], wide[one], 1), wide["pre"])
             for one in ("mid", "post")}  # fmt: skip
     r = np.corrcoef(left["mid"], left["post"])[0, 1]
     slope = r * left["post"].std() / left["mid"].std()
-    said = words(study)
-    assert said.startswith("With an alliance one point higher (mid), PHQ-9 at the end differs by")
+    said = words(at(study))
+    start = f"With an alliance one point higher ({when}), PHQ-9 at the end differs by"
+    assert said.startswith(start)
+    assert ("taken to come before that session" in said) is (when == "session 3")
     assert f"{slope:.2f} points".replace("-", "−") in said
     assert f"partial r = {r:.2f}".replace("-0", "−") in said
     assert "by linear regression" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -25,6 +26,8 @@ DF: Literal["satterthwaite"] = "satterthwaite"
 WITHIN, BETWEEN, HELD = "alliance_lag1_within", "alliance_lag1_between", "outcome_lag1_within"
 KNOWN = 0.5
 """Share of the sessions whose outcome before must be known for it to be held equal."""
+EARLY = (3, 4, 5)
+"""Sessions whose alliance is called early."""
 
 
 def build(context: Context, draft: Draft) -> Section:
@@ -37,8 +40,11 @@ def build(context: Context, draft: Draft) -> Section:
 def model_blocks(context: Context, draft: Draft) -> list[Block]:
     """Return the outcome on the alliance before, within and between clients, as one model."""
     alliance, outcome = context.alliance, context.outcome
+    at_sessions = set(context.study.scores["measure"].astype(str))
+    if alliance.measure in at_sessions and outcome.measure not in at_sessions:
+        return occasion_blocks(context, draft)
     for score in (alliance, outcome):
-        if score.measure not in set(context.study.scores["measure"].astype(str)):
+        if score.measure not in at_sessions:
             raise DesignError(
                 f"The {score.title} was measured at occasions only, and that the outcome of a "
                 "session follows the alliance of the one before needs both at sessions."
@@ -131,43 +137,69 @@ def occasion_blocks(context: Context, draft: Draft) -> list[Block]:
     t, df = (float(exact[name].iloc[0]) for name in ("statistic", "df"))
     r = f"; partial r = {number(t / np.hypot(t, np.sqrt(df)), bounded=True)}" if told else ""
     draft.headline = (
-        f"With an alliance one point higher ({occasion_in_words(when)}), {outcome.title} at the "
+        f"With an alliance one point higher ({when}), {outcome.title} at the "
         f"end differs by {_effect(shown.iloc[0])}{r}, the {outcome.title} at the start held equal."
     )
     who = disclosure.people(rows["client_id"], "client")
     arms = " of all arms together" if context.arms is not None else ""
+    taken = (
+        ""
+        if context.time == OCCASION
+        else f"The first {outcome.title} is taken to come before that session and the last after "
+        "it; who left before it is not in this. "
+    )
     model = "each therapist with a level of their own" if random else "by linear regression"
     return [
         Paragraph(
             f"{draft.headline} {who[:1].upper()}{who[1:]}{arms} have all three scores; ratings of "
-            f"the alliance are the {alliance.rater}'s; {model}. This compares clients and does not "
-            "show what the alliance does: who was better by then may rate it higher, and whatever "
-            "else differs between clients is in it."
+            f"the alliance are the {alliance.rater}'s; {model}. {taken}This compares clients and "
+            "does not show what the alliance does: who was better by then may rate it higher, and "
+            "whatever else differs between clients is in it."
         )
     ]
 
 
 def under_way(context: Context) -> tuple[pd.DataFrame, str]:
-    """Return clients with first and last outcome and an alliance between, and when that was."""
+    """Return clients with first and last outcome and an alliance between, and when that was.
+
+    Of alliance at sessions it is the early one: where the occasions lie among the sessions, nobody
+    has said.
+    """
     alliance, outcome = context.alliance, context.outcome
     pairs = first_and_last(
         context.study, measure=outcome.measure, scale=outcome.scale, rater=outcome.rater
     ).dropna(subset=["pre", "post"])
+    rated = context.rows(alliance)
+    if context.time != OCCASION:
+        early = rated[rated["session"].isin(EARLY)]
+        return _with_alliance(context, pairs, early, "in sessions 3 to 5", "session {}".format)
     order = in_order(context.study.tables["assessments"])
     places = {name: place for place, name in enumerate(order, 1)}  # as rows have them
     ends = [places[one] for name in ("pre_when", "post_when") for one in set(pairs[name])]
-    rated = context.rows(alliance)
     first, last = (min(ends), max(ends)) if ends else (0, 0)
     between = rated[rated["session"].between(first, last, inclusive="neither")]
-    if between.empty:
-        raise DesignError(
-            f"The {alliance.title} was not measured between the first {outcome.title} and the last."
-        )
-    counts = between.groupby("session", observed=True).size()
-    when: Any = counts.idxmax()
-    own = between[between["session"] == when].rename(columns={"score": "alliance"})
+    where = f"between the first {outcome.title} and the last"
+
+    def name(place: int) -> str:
+        return occasion_in_words(str(order[place - 1]))
+
+    return _with_alliance(context, pairs, between, where, name)
+
+
+def _with_alliance(
+    context: Context,
+    pairs: pd.DataFrame,
+    rated: pd.DataFrame,
+    where: str,
+    name: Callable[[int], str],
+) -> tuple[pd.DataFrame, str]:
+    """Return the clients with the alliance of that time at which most were rated, and its name."""
+    if rated.empty:
+        raise DesignError(f"The {context.alliance.title} was not measured {where}.")
+    when: Any = rated.groupby("session", observed=True).size().idxmax()
+    own = rated[rated["session"] == when].rename(columns={"score": "alliance"})
     rows = pairs[["client_id", "pre", "post"]].merge(own[["client_id", "alliance"]])
-    return with_therapist(context.study, rows), str(order[int(when) - 1])
+    return with_therapist(context.study, rows), name(int(when))
 
 
 def _effect(row: pd.Series) -> str:
