@@ -41,7 +41,7 @@ def explorer(page: Page, folder: Path) -> None:
     page.select_option("#which", "rupture")
 
 
-def app(page: Page, folder: Path) -> None:  # noqa: ARG001
+def app(page: Page, folder: Path) -> None:
     """Show the page on one's own machine after the messy files were dropped."""
     listening = socket.create_server(("127.0.0.1", 0))
     port, desk = listening.getsockname()[1], Desk()
