@@ -23,8 +23,8 @@ from .structure import SCORED, Drawn, Structure, draw_structure, learn_structure
 
 FEWEST_CLIENTS = 20
 LEFT_OUT = RARE - 1
-"""Clients whom means are not learned of, others in each study: beside the same of one client fewer
-(another study, a shared file) what that client adds is told as well as in a sum over five."""
+"""Clients whom means are not learned of, others where the data differ: beside the same of one
+client fewer (another study, a file) what that client adds is told as well as in a sum of five."""
 MADE = ("therapists", "clients", "sessions", "ratings", "scores", "terminations", "assessments")
 
 
@@ -62,17 +62,18 @@ def synthetic_study(study: Study, *, seed: int = 0) -> Study:
     Notes
     -----
     Nothing is learned of fewer than ten people. Means of scores and how they change are not learned
-    of four clients drawn at random, others in each study: else two of which one holds one client
-    more would give that client's mean away. Who has not the data cannot draw again, whatever the
-    seed. Held: caseloads, of ten therapists where there are fewer (none where they are fewer than
-    five); clients without a therapist, where they are ten or more, else each has one; sites and
-    conditions (shares of ten or more), the hazard of each end over spans of sessions, the calendar
-    (quarters in which ten or more begin), missing forms and answers, the range and steps of each
-    form; of scores the course by condition, variances and covariances between therapists, clients
-    (level and change) and sessions, and what is carried from session to session. The parameters of
-    scores are found by indirect inference: multilevel models fitted to the draw give what they give
-    in the original. Not held: who drops out by what they said, clients who change therapist, what
-    is not normal (ruptures), further columns and tables.
+    of four clients drawn at random, the same for each seed and others for any other data: else two
+    of which one holds one client more would give that client's mean away. Who has not the data
+    cannot draw again, whatever the seed. Held: caseloads, of ten therapists where there are fewer
+    (none where they are fewer than five); clients without a therapist, where they are ten or more,
+    else each has one; sites and conditions (shares of ten or more), the hazard of each end over
+    spans of sessions, the calendar (quarters in which ten or more begin), missing forms and
+    answers, the range and steps of each form; of scores the course by condition, variances and
+    covariances between therapists, clients (level and change) and sessions, and what is carried
+    from session to session. The parameters of scores are found by indirect inference: multilevel
+    models fitted to the draw give what they give in the original. Not held: who drops out by what
+    they said, clients who change therapist, what is not normal (ruptures), further columns and
+    tables.
 
     Gourieroux, Monfort & Renault (1993), doi 10.1002/jae.3950080507.
 
@@ -85,9 +86,9 @@ def synthetic_study(study: Study, *, seed: int = 0) -> Study:
     (True, 60)
     """
     seed = whole(seed, "seed", 0)
-    streams = _streams(study, seed)
-    checked = _checked(study)
-    original = _without_few(checked, np.random.default_rng(streams[4]))
+    key, checked = _key_of(study), _checked(study)
+    streams = np.random.SeedSequence([*key, seed]).spawn(4)
+    original = _without_few(checked, np.random.default_rng(key))
     forms, left = forms_of(original)
     if not forms:
         raise DesignError(
@@ -119,8 +120,8 @@ def synthetic_study(study: Study, *, seed: int = 0) -> Study:
     )
 
 
-def _streams(study: Study, seed: int) -> list[np.random.SeedSequence]:
-    """Return where random numbers come from: who does not have the data cannot draw them again.
+def _key_of(study: Study) -> list[int]:
+    """Return numbers that random ones follow from: who does not have the data cannot draw again.
 
     Studies that differ in anything have nothing in common, else their difference were exact.
     """
@@ -129,12 +130,14 @@ def _streams(study: Study, seed: int) -> list[np.random.SeedSequence]:
         rows = table[sorted(table.columns)].astype(str)
         digest.update(name.encode())
         digest.update(np.asarray(pd.util.hash_pandas_object(rows, index=False)).tobytes())
-    key = np.frombuffer(digest.digest(), dtype=np.uint32).tolist()
-    return np.random.SeedSequence([seed, *key]).spawn(5)
+    return np.frombuffer(digest.digest(), dtype=np.uint32).tolist()
 
 
 def _without_few(study: Study, rng: np.random.Generator) -> Study:
-    """Return the study without a few clients, drawn at random."""
+    """Return the study without a few clients, drawn at random.
+
+    They are the same for every seed: else the mean over many seeds would be that of all.
+    """
     gone = rng.choice(study.tables["clients"]["client_id"].unique(), LEFT_OUT, replace=False)
     return study.with_tables(
         **{
