@@ -224,3 +224,22 @@ def test_numbers_of_a_column_have_as_many_decimals_as_each_other():
     assert shown[1].tolist() == [".500", ".250", ".125"]
     assert shown[2].tolist() == ["0.947", "0.053", "0.000120"]
     assert shown[3].tolist() == ["2", "30", "5"]
+
+
+def test_two_models_fit_a_narrow_window(tab):
+    fit = small_fit()
+    names = ["Without the alliance of the session before", "With it, within and between clients"]
+    html = al.model_table([fit, fit], names=names)._repr_html_()
+    page = tab(viewport={"width": 470, "height": 800})
+    page.set_content(f"<body style='font:14px sans-serif;margin:8px'>{html}</body>")
+    seen = "document.querySelector('.alliance-result')"
+    assert page.evaluate(f"{seen}.scrollWidth <= {seen}.clientWidth")
+
+
+def test_a_bound_is_not_broken_over_lines():
+    far = journal_table(coefficient_rows(["x"], [10.0], 0.1))
+    assert "&lt;\u00a0.001" in as_html("", [far], [])
+
+
+def test_lines_of_a_paragraph_stay_lines_in_a_notebook_that_is_not_trusted():
+    assert "<p>REML<br>Rows: 20</p>" in as_html("", ["REML\nRows: 20"], [])
