@@ -35,7 +35,7 @@ def report(page: Page, folder: Path) -> None:
 
 def explorer(page: Page, folder: Path) -> None:
     """Show the owner's page of the demo study: courses of clients with a rupture."""
-    made = al.load_dataset("demo-trial").explore(show_persons=True).save(folder / "page.html")
+    made = al.open_study("demo-trial").explore(show_persons=True).save(folder / "page.html")
     page.goto(made.as_uri())
     page.wait_for_selector("#drawn svg")
     page.select_option("#which", "rupture")

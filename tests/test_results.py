@@ -430,3 +430,18 @@ def test_a_verdict_that_is_the_same_in_every_row_is_said_beneath():
     wide, narrow = (repr(comparison.equivalence(-size, size)) for size in (50, 0.1))
     assert "is equivalent." in wide
     assert "is not shown to be equivalent." in narrow
+
+
+def test_departures_from_a_plan_are_said_as_planned_and_done():
+    said = RESULTS["PlanCheck"]().text()
+    assert "\nClients: planned 24, done 72.\n" in said
+    assert "estimate =" not in said
+
+
+def test_rules_are_said_in_words_beside_the_name_to_type():
+    advice, pair = RESULTS["RuleAdvice"](), RESULTS["RuleAgreement"]()
+    (row,) = [line for line in str(advice).splitlines() if line.endswith("drop_points")]
+    assert row.startswith("fall in points")
+    assert "Fall in points: Sensitivity" in advice.text()
+    assert "Fall, own SD; with fall in points" in str(pair)
+    assert "of 72 clients" in str(advice)

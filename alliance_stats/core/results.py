@@ -103,7 +103,8 @@ class Result:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        vars(cls).get("__repr__") or setattr(cls, "__repr__", Result.__repr__)
+        if "__repr__" not in vars(cls):  # a dataclass would write one that dumps its fields
+            setattr(cls, "__repr__", Result.__repr__)  # noqa: B010
         answer_for_methods(cls)
 
     @property

@@ -97,9 +97,8 @@ class PlanCheck(Result):
         """Return each choice that was made otherwise, and whether the plan was followed."""
         given = dict(labels or {})
         said = [
-            f"{given.get(row.choice, sentence_case(row.choice))}: planned {row.planned}, "
-            f"done {row.done}."
-            for row in self.deviations.itertuples()
+            f"{given.get(choice, sentence_case(choice))}: planned {planned}, done {done}."
+            for choice, planned, done in self.deviations.astype(object).to_numpy()
         ]
         return "\n".join([self.heading, *said, what_was_done(*self._done())])
 
