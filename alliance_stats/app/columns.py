@@ -26,7 +26,9 @@ ROLES = {
     "reason": "How the therapy ended",
     "last_session": "Number of the last session",
 }
-OTHER_ROLES = ("kind", "rater", "measure", "item", "value", "scale", "score", "intensity", "week")
+OTHER_ROLES = (
+    "kind", "rater", "measure", "item", "value", "scale", "score", "intensity", "week", "time",
+)  # fmt: skip
 """Columns of long tables and reports; they are shown, and changed in the text of the file."""
 ENDING = ("reason", "last_session")
 ENDINGS = "terminations"
@@ -57,7 +59,10 @@ def uses(mapping: dict[str, Any], file: str, sheet: str, columns: Iterable[str])
     columns = list(columns)
     found: dict[str, Use] = {}
     for at, source in _of_file(mapping, file, sheet):
-        for role, name in {**source, **(source.get("columns") or {})}.items():
+        for role, given in {**source, **(source.get("columns") or {})}.items():
+            name = given
+            if isinstance(given, dict) and role in ("rater", "session"):
+                name = given.get("column") or given.get("date")
             if isinstance(name, str) and name in columns and (role in ROLES or role in OTHER_ROLES):
                 found.setdefault(name, Use(role, at))
         for place, entry in enumerate(source.get("measures") or ()):
@@ -84,8 +89,8 @@ def _columns_of(entry: dict[str, Any], columns: list[str]) -> list[str]:
     """Return the columns that hold a measure's items or scores."""
     named: list[str] = []
     for value in (entry.get("items"), entry.get("score"), *(entry.get("scores") or {}).values()):
-        if isinstance(value, dict):
-            named += [str(one) for one in value.values()]
+        if isinstance(value, dict | list):
+            named += map(str, value.values() if isinstance(value, dict) else value)
         elif isinstance(value, str) and "{" in value:
             named += _fitting(value, columns)
         elif isinstance(value, str):

@@ -139,6 +139,26 @@ def test_scores_of_one_pattern_are_one_line_and_change_together(desk):
     assert groups(desk, "w.csv")[names[0]]["measure"] == "core-om"
 
 
+def test_columns_that_are_described_at_length_are_shown_as_what_they_are(desk):
+    rows = [
+        f"{client},{day}.01.2024,{who},{','.join('2' * 12)}"
+        for client in range(10)
+        for day in ("01", "08")
+        for who in "PT"
+    ]
+    names = [f"WAI_{k}{'r' if k == 3 else ''}" for k in range(1, 13)]
+    text = "\n".join([f"pid,Datum,Beurteiler,{','.join(names)}", *rows])
+    desk.add("a.csv", text.encode())
+    roles = {
+        name: one["role"]
+        for one in showing.view(desk)["files"][0]["groups"]
+        for name in one["names"]
+    }
+    assert roles == {"pid": "client_id", "Datum": "session", "Beurteiler": "rater"} | dict.fromkeys(
+        names, "items"
+    )
+
+
 def test_words_beyond_those_shown_are_counted(desk):
     lines = "\n".join(f"{n},word {n:03}" for n in range(showing.MOST_WORDS + 7))
     desk.add("e.csv", f"pid,reason\n{lines}\n".encode())

@@ -2,9 +2,11 @@
 
 import csv
 
+import pandas as pd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import alliance_stats as al
 from alliance_stats.study.mapping import read_study
 
 CELL = st.one_of(
@@ -77,3 +79,33 @@ def test_each_answer_that_is_kept_is_the_one_in_its_cell(tmp_path, rows):
             name = origin.layouts[origin.layout[position]].columns["value"]
             cell = rows[int(origin.row[position]) - 2][column[name]]
             assert float(cell.replace(",", ".")) == answer.value
+
+
+def test_an_answer_a_row_at_occasions_becomes_assessments(tmp_path):
+    rows = [
+        (client, when, item, item % 4)
+        for client in range(4)
+        for when in ("baseline", "week 6")
+        for item in range(1, 10)
+    ]
+    frame = pd.DataFrame(rows, columns=["Subject", "Visit", "ItemNo", "Response"])
+    frame.insert(2, "Questionnaire", "PHQ9")
+    frame.loc[3, "Response"] = 7
+    frame.to_csv(tmp_path / "long.csv", index=False)
+    draft = al.suggest_mapping(tmp_path)
+    assert draft["sources"][0]["columns"]["occasion"] == "Visit"
+    (tmp_path / "study.yaml").write_text(draft.to_yaml(), encoding="utf-8")
+    errors = al.validate(tmp_path).issues.query("level == 'error'")
+    assert errors[["row", "column"]].to_numpy().tolist() == [[5, "Response"]]
+    assert "7" in errors["message"].iloc[0]
+    frame.loc[3, "Response"] = 0
+    frame.to_csv(tmp_path / "long.csv", index=False)
+    study = al.open_study(tmp_path)
+    assert study.assessments["score"].tolist() == [13.0] * 8  # 1 2 3 0 1 2 3 0 1
+    assert study.assessments["occasion"].unique().tolist() == ["baseline", "week 6"]
+    weeks = (tmp_path / "study.yaml").read_text("utf-8").replace("occasion: Visit", "time: Week")
+    frame.assign(Week=frame["Visit"].map({"baseline": 0, "week 6": 6.5})).to_csv(
+        tmp_path / "long.csv", index=False
+    )
+    (tmp_path / "study.yaml").write_text(weeks, "utf-8")
+    assert al.open_study(tmp_path).assessments["time"].unique().tolist() == [0, 6.5]

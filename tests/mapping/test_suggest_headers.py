@@ -412,3 +412,28 @@ def test_a_total_mostly_beyond_its_range_is_not_placed():
     rows = {"Code": range(40), "Zeitpunkt": ["Prä", "Post"] * 20, "BDI-II Summe": [70, 8] * 20}
     draft = al.suggest_mapping(pd.DataFrame(rows))
     assert "runs from 0 to 63" in draft.unplaced["BDI-II Summe"]
+
+
+def test_an_item_with_a_mark_behind_its_number_belongs_to_its_form(tmp_path):
+    frame = pd.DataFrame({"pid": range(40)} | {f"PHQ9_{k:02d}_pre": k % 4 for k in range(1, 10)})
+    marked = frame.rename(columns={"PHQ9_03_pre": "PHQ9_03r_pre"})
+    draft = drafted(tmp_path, marked)
+    (measure,) = draft["sources"][0]["measures"]
+    assert measure["items"] == marked.columns[1:].tolist()
+    assert any("PHQ9_03r_pre is marked" in doubt for doubt in draft.doubts)
+    assert al.validate(tmp_path).ok
+    both = al.suggest_mapping(frame.assign(PHQ9_03r_pre=1))["sources"][0]["measures"]
+    assert both[0]["items"] == "PHQ9_{item:02d}_pre"
+
+
+def test_columns_that_survey_tools_write():
+    lime = one_form("WAISR[SQ{i:03d}]", "wai-sr", items=True, client="code").assign(
+        id=range(24), submitdate="2024-01-01", lastpage=3
+    )
+    (source,) = al.suggest_mapping(lime)["sources"]
+    assert (source["client_id"], source["session"]) == ("code", "Sitzung")
+    assert source["measures"][0]["items"] == "WAISR[SQ{item:03d}]"
+    sosci = lime.rename(columns={"code": "SD01", "Sitzung": "SD02"}).drop(columns="id")
+    sosci.attrs["variable_labels"] = {"SD01": "Patientencode", "SD02": "Nummer der Sitzung"}
+    (source,) = al.suggest_mapping(sosci)["sources"]
+    assert (source["client_id"], source["session"]) == ("SD01", "SD02")

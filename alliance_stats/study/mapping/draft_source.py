@@ -11,14 +11,15 @@ import pandas as pd
 from ...errors import listing
 from ..labels import of_age_or_sex
 from .draft import one_line
-from .families import Guess, guess_measures
+from .families import guess_measures
+from .guess import Guess
 from .likeness import like_placed
 from .named_times import rater_in
 from .names import maybe_session, roles_of, tool_of, unit_of
 from .roles_guess import WHEN, guess_roles, guess_spread, not_to_count
 from .source import ROW
 from .tables_guess import TableGuess, guess_rater, guess_table, may_end
-from .vocabulary import fields_of
+from .vocabulary import columns_for
 
 
 @dataclass
@@ -195,7 +196,7 @@ def _add_measures(
 
 def _roles_for(table: str, roles: dict[str, str]) -> dict[str, str]:
     """Return the roles that are columns of a table."""
-    return {role: name for role, name in roles.items() if role in fields_of(table)}
+    return {role: name for role, name in roles.items() if role in columns_for(table)}
 
 
 def _why(name: str, label: str) -> str:

@@ -7,7 +7,7 @@ what they run over: the items of a form are all there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,55 +16,11 @@ import pandas as pd
 from ...errors import listing
 from .answer_labels import answers_from
 from .answers_guess import Answers, fitting_cards, holds_words, number_columns, sums_of
+from .guess import ASSUMED, NO_COLUMN, Guess, UnplacedError
+from .marked_items import with_marked
 from .names import MEAN_WORDS, Known, Named, measures_in, scale_in
 from .patterns import parse_pattern
 from .shapes import Family, families_of, read_titles
-
-ASSUMED = "the rater is assumed"
-
-
-@dataclass(frozen=True)
-class Guess:
-    """A measure guessed from columns, as it stands in ``study.yaml``.
-
-    `doubt` says what a person should check; `missing` are codes for missing that stand out.
-    """
-
-    entry: dict[str, Any]
-    columns: tuple[str, ...]
-    doubt: str = ""
-    missing: tuple[int, ...] = ()
-
-    def by_row(self) -> Guess:
-        """Return the guess without a rater that was only assumed: a column says who rated."""
-        parts = self.doubt.split("; ")
-        if ASSUMED not in parts:
-            return self
-        entry = {key: value for key, value in self.entry.items() if key != "rater"}
-        return replace(self, entry=entry, doubt="; ".join(p for p in parts if p != ASSUMED))
-
-    @property
-    def when(self) -> bool:
-        """Whether the entry says itself to which session or occasion its values belong."""
-        texts = [self.entry.get("items"), self.entry.get("score")]
-        named = any("{session" in str(text) for text in texts)
-        return named or "session" in self.entry or "occasion" in self.entry
-
-    @property
-    def slot(self) -> tuple[Any, ...]:
-        """What may be there once: measure, rater, scale or items, session and occasion."""
-        score = self.entry.get("score")
-        part = next(iter(score)) if isinstance(score, dict) else "total" if score else "items"
-        when = (
-            "{session" in str(self.entry),
-            self.entry.get("session"),
-            self.entry.get("occasion"),
-        )
-        return (self.entry["measure"], self.entry["rater"], part, *when)
-
-
-class UnplacedError(Exception):
-    """A family of which the measure is known, and that cannot be placed; says why."""
 
 
 def guess_measures(
@@ -142,7 +98,7 @@ def _guess(
         except UnplacedError as reason:
             reasons.append(str(reason))
             continue
-        return _only_its_own(guess, all_names)
+        return with_marked(_only_its_own(guess, all_names), all_names, known.registry)
     if reasons:
         raise UnplacedError(reasons[0])
     if alone:
@@ -278,7 +234,7 @@ def _items(
     doubts = [
         doubt,
         f"could also be {', '.join(others)}" if others else "",
-        f"no column for item {lost[0]}" if lost else "",
+        f"{NO_COLUMN} {lost[0]}" if lost else "",
         answers.slips_beyond(card.range),
     ]
     placeholders = {item: "item"} | ({} if session is None else {session: "session"})

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from ..stages import place_of
-from .families import Guess
+from .guess import Guess
 
 _WORD = re.compile(r"([^\W\d_]+)")
 

@@ -19,7 +19,7 @@ from ..tables import OCCASIONS
 _NOT_PLAIN = re.compile(r"[^a-z0-9]")
 _NR = r"(?:id|nr|no|num|number|code|key|nummer|numero|kennung|chiffre|kurzel)"
 _AFTER = rf"(?:{_NR}|n)?"
-_BEFORE = rf"(?:{_NR}(?:de|del|du)?|n)?"
+_BEFORE = rf"(?:{_NR}(?:de[lr]?|des|du|van|of)?|n)?"
 _CLIENT = (
     r"client(?:e|en|es)?|clt|klient(?:en|in|innen)?|patient(?:en|in|innen|e)?|pat|participant|"
     r"deelnemer|paciente|subject|subj|sujet|sujeto|proband(?:en|in)?|vpn|ppn"
@@ -31,7 +31,7 @@ ROLES: tuple[tuple[str, str, str], ...] = (
         "client_id",
         rf"{_BEFORE}(?:{_CLIENT}){_AFTER}|(?:case|record|respondent|study|part|person|fall|dossier|couple|"
         rf"dyad|paar|versuchspersonen|expediente|akten?|pt|vp|kl|p|c|casus){_NR}|"
-        rf"{_NR}(?:de|del|du|der)?(?:expediente|historia(?:clinica)?|dossier|akten?|fall)",
+        rf"{_NR}(?:de[lr]?|du)?(?:expediente|historia(?:clinica)?|dossier|akten?|fall)",
         r"id|code|chiffre|kennung|externalreference|folio|expediente|dossier",
     ),
     (
@@ -92,6 +92,8 @@ OF_A_TOOL = {
         r"distributionchannel|userlanguage|location(?:latitude|longitude|accuracy)|responseset|"
         r"external(?:data)?reference|emailaddress|(?:start|end|recorded)date"
     ),
+    "LimeSurvey": re.compile(r"submitdate|lastpage|startlanguage|datestamp|seed|refurl|ipaddr"),
+    "SoSci Survey": re.compile(r"questnnr|lastdata|maxpage|missrel|timersi|degtime"),
     "REDCap": re.compile(r"redcap(?:repeatinstrument|surveyidentifier)|\w+(?:timestamp|complete)"),
 }
 """Columns that a tool writes by itself; they say nothing of what a file is."""
@@ -106,7 +108,7 @@ NUMBERED = "followup"
 """The occasion of which there may be several, by number (``fu1``, ``fu2``)."""
 _SESSION = "s ses sess session sitzung sitz stunde zitting sessie seance sesion visit"
 _TIME = "t tp time zeit w week woche wave welle m month monat"
-_ITEM = "i it item q question frage f vraag pregunta"
+_ITEM = "i it item q question frage f vraag pregunta sq"  # LimeSurvey writes ``WAI[SQ003]``
 _SUM = (
     "total tot totaal totale sum sumscore score summe suma gesamt ges gesamtwert summenwert "
     "summenscore gesamtscore gesamtsumme rohwert totalscore somscore totaalscore puntuacion"

@@ -12,7 +12,7 @@ from .long_rows import block_part, long_frame
 from .patterns import when_of
 from .people import client_rows, therapist_rows, with_the_client
 from .source import Source
-from .tables_of import blank_rows, no_session, settled, tables_for
+from .tables_of import blank_rows, no_session, settled, table_part, tables_for
 from .values import categories_of
 from .vocabulary import fields_of
 from .wide import Block, filled, matrix
@@ -55,7 +55,10 @@ def read_occasions(source: Source, blocks: list[Block]) -> None:
         part = block_part(source, table, block, settled(frame, table), at)
         source.gathered.parts.append(part)
         if block.is_items:
-            frame, positions = _scored(source, block, frame, at)
+            n_forms = len(frame) // len(block.parts)
+            form = np.repeat(np.arange(n_forms), len(block.parts))
+            pair = {(block.spec.measure, block.spec.rater)} if block.spec.reversed else False
+            frame, positions = _scored(source, frame, form, at, pair, block.columns[0])
             places = source.found(keys) | columns
             places |= {"occasion": block.columns[0]} if own is not None else {}
             source.gathered.parts.append(
@@ -124,24 +127,50 @@ def _spread(source: Source, block: Block) -> dict[str, Any]:
 
 
 def _scored(
-    source: Source, block: Block, frame: pd.DataFrame, at: np.ndarray
+    source: Source,
+    frame: pd.DataFrame,
+    form: np.ndarray,
+    at: np.ndarray,
+    reversed_already: set[tuple[str, str]] | bool,
+    column: str,
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """Score items given at an occasion: ``assessments`` holds scores."""
+    """Score items given at an occasion: ``assessments`` holds scores.
+
+    `form` numbers the forms from 0 on, for each row of `frame`; `at` is the row of the file of each
+    form.
+    """
     from ...instruments import score
 
-    n_items = len(block.parts)
-    forms = frame.iloc[::n_items].reset_index(drop=True)
-    long = frame[["rater", "measure", "item", "value"]].assign(
-        client_id=np.repeat(np.arange(len(forms)), n_items), session=np.int64(1)
-    )
-    pair = (block.spec.measure, block.spec.rater)
-    done = {pair} if block.spec.reversed else False
+    forms = frame[~pd.Series(form).duplicated().to_numpy()].reset_index(drop=True)
+    long = frame[["rater", "measure", "item", "value"]].assign(client_id=form, session=np.int64(1))
     try:
-        scores = score(long, already_reversed=done, registry=source.gathered.registry)
+        scores = score(long, already_reversed=reversed_already, registry=source.gathered.registry)
     except AllianceStatsError as error:
-        source.notes.add("not_scored", str(error), table="assessments", column=block.columns[0])
+        source.notes.add("not_scored", str(error), table="assessments", column=column)
         return forms.iloc[:0].assign(scale="", score=np.nan), at[:0]
-    form = scores["client_id"].astype("int64").to_numpy()
-    result = forms.iloc[form].drop(columns=["item", "value"]).reset_index(drop=True)
+    which = scores["client_id"].astype("int64").to_numpy()
+    result = forms.iloc[which].drop(columns=["item", "value"]).reset_index(drop=True)
     result = result.assign(scale=scores["scale"].to_numpy(), score=scores["score"].to_numpy())
-    return result, at[form]
+    return result, at[which]
+
+
+def read_long_items(source: Source) -> None:
+    """Turn a file with a row an answer at an occasion into assessments, with the items beside."""
+    part = table_part(source, "ratings")
+    at = np.flatnonzero(np.isin(source.rows, np.asarray(part.rows)))
+    keys = ["client_id", "occasion", "rater", "measure"]
+    data: dict[str, Any] = {}
+    for name in ("occasion", "time"):
+        if source.has(name):
+            data[name] = source.typed("assessments", name)[0][at]
+    data.setdefault("occasion", _named_by_time(source)[at] if "time" in data else None)
+    frame = settled(part.frame.assign(**data), "given_items")
+    columns = source.found(frame.columns)
+    source.gathered.parts.append(source.part("given_items", frame, at, columns))
+    form = frame.groupby(keys, sort=False, observed=True, dropna=False).ngroup().to_numpy()
+    first = np.flatnonzero(~pd.Series(form).duplicated().to_numpy())
+    scored, positions = _scored(
+        source, frame, form, at[first], False, source.columns.get("value", "value")
+    )
+    scored = settled(scored, "assessments")
+    source.gathered.parts.append(source.part("assessments", scored, positions, columns))

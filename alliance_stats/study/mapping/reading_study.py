@@ -17,6 +17,7 @@ from .dated_sessions import days_part, number_sessions
 from .describing import read_description
 from .file_labels import labels_of
 from .gathering import Gathered
+from .occasions import read_long_items
 from .package import name_of, not_readable, options_of, read_package, sources_of
 from .paths import inside
 from .sessions_of import read_open_source
@@ -210,6 +211,14 @@ def _read_source(
         raw.files.append(source.file)
     if spec.table is None:
         read_open_source(source)
+        return source
+    if (
+        spec.table == "ratings"
+        and not source.has("session")
+        and (source.has("occasion") or source.has("time"))
+    ):
+        read_long_items(source)
+        source.name_repeated()
         return source
     part = table_part(source, spec.table)
     gathered.parts.append(part)

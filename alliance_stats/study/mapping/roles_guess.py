@@ -6,7 +6,7 @@ import pandas as pd
 
 from ...errors import listing, plural
 from ..stages import words_in
-from .names import ROLES, WORDS, maybe_session, roles_in, roles_of, unit_of
+from .names import ROLES, WORDS, maybe_session, roles_in, roles_of, tool_of, unit_of
 from .shapes import families_of
 from .values import as_word, dates, numbers, whole_numbers
 
@@ -52,7 +52,8 @@ def guess_roles(
         if alone and free and _holds(frame[name], role):
             roles[role] = name
             doubts.append(f"'{name}' is taken for {role}, by its label {labels[name]!r}")
-    take({name: name for name in names}, sure=False)
+    numbered = any(tool_of(name) == "LimeSurvey" for name in names)  # its ``id`` is the answer's
+    take({name: name for name in names if not (numbered and name == "id")}, sure=False)
     if "episode" in roles and not _several_each(frame, roles, "episode"):
         del roles["episode"]
     if not {"session", "occasion"} & set(roles):
@@ -87,12 +88,18 @@ def guess_spread(
     """Return ours → its pattern and columns, where names hold the session (``Datum_3``)."""
     found: dict[str, tuple[str, tuple[str, ...]]] = {}
     for family in families_of(left, {}):
-        words = [w for w in words_in(family.names[0]) if "session" not in WORDS.get(w, {})]
+        words = [
+            w for w in words_in(family.names[0]) if not {"session", "time"} & {*WORDS.get(w, {})}
+        ]
         role = next((r for r in roles_of("".join(words)) if r in SPREAD and r not in roles), "")
         one = len(family.varying) == 1 == family.rows.shape[1]
         if role and one and role not in found and all(_holds(frame[n], role) for n in family.names):
             found[role] = (family.pattern({0: "session"}), family.names)
     return found
+
+
+def _says_when(word: str) -> bool:
+    return not {"session", "time"}.isdisjoint(WORDS.get(word, {}))
 
 
 def _several_each(frame: pd.DataFrame, roles: dict[str, str], role: str) -> bool:

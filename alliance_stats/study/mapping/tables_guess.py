@@ -146,7 +146,7 @@ def _guess(
         few = frame[columns["reason"]].nunique() <= MOST_REASONS
         said = _translate(frame, guess, "reason") or (few and "last_session" in columns)
         return guess if one_each and said else None
-    if "session" not in roles and not (table == "scores" and "occasion" in roles):
+    if "session" not in roles and not (table in ("scores", "ratings") and "occasion" in roles):
         return None
     if table == "events":
         return guess if _translate(frame, guess, "kind") else None
@@ -156,7 +156,7 @@ def _guess(
     odd = {word: name for word, name in known.items() if word != name}
     if odd:
         guess.recode["measure"] = odd
-    if "session" not in roles:
+    if "session" not in roles and table == "scores":
         guess.table = "assessments"
     if table == "scores" and "scale" not in columns:
         guess.constants["scale"] = "total"

@@ -51,6 +51,8 @@ def source_keys() -> tuple[str, ...]:
 @cache
 def columns_for(table: str | None) -> tuple[str, ...]:
     """Return the columns a source may map: of its table, or of the tables it feeds."""
+    if table == "ratings":  # of sessions, or of occasions
+        return (*fields_of(table), "occasion", "time")
     if table is not None:
         return fields_of(table)
     names: dict[str, None] = {}
