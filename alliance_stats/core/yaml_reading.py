@@ -41,6 +41,10 @@ class _TextLoader(_Loader):
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
 
 
+class Dumper(yaml.SafeDumper):
+    """Sets text into quotes where the reader would take it for a number (``0208``, ``1e5``)."""
+
+
 _PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 _SCALARS = (
     ("tag:yaml.org,2002:bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
@@ -54,7 +58,8 @@ _SCALARS = (
     ("tag:yaml.org,2002:merge", r"^<<$", "<"),
 )
 for _tag, _pattern, _first in _SCALARS:
-    _Loader.add_implicit_resolver(_tag, re.compile(_pattern), list(_first))
+    for _either in (_Loader, Dumper):
+        _either.add_implicit_resolver(_tag, re.compile(_pattern), list(_first))
 _Loader.yaml_implicit_resolvers[""] = [
     ("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"))
 ]

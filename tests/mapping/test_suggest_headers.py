@@ -42,6 +42,7 @@ ITEMS = [
     ("wai{i}_T{s:02d}", "wai-sr", {"items": "wai{item}_T{session:02d}"}),
     ("Sitzung{s}_WAI{i}", "wai-sr", {"items": "Sitzung{session}_WAI{item}"}),
     ("WAI_{i}_Sitzung_{s}", "wai-sr", {"items": "WAI_{item}_Sitzung_{session}"}),
+    ("wai_zit{s}_{i}", "wai-sr", {"items": "wai_zit{session}_{item}"}),
     ("zitting{s}_wai_{i}", "wai-sr", {"items": "zitting{session}_wai_{item}"}),
     ("séance{s}_wai_{i}", "wai-sr", {"items": "séance{session}_wai_{item}"}),
     ("sesión{s}_wai_{i}", "wai-sr", {"items": "sesión{session}_wai_{item}"}),
@@ -69,7 +70,8 @@ TOTALS = [
     ("eq5d_index", "eq-5d-index", {"score": "eq5d_index"}),
 ]
 CLIENTS = ["Klient-Nr.", "Patientennummer", "record_id", "ppn", "Chiffre", "ID_paciente", "pid",
-           "Deelnemer nr", "N° client", "participant_id"]  # fmt: skip
+           "Deelnemer nr", "N° client", "participant_id", "Código paciente",
+           "N° couple"]  # fmt: skip
 
 
 def columns_of(template, name, rng, n, *, items):
@@ -437,3 +439,52 @@ def test_columns_that_survey_tools_write():
     sosci.attrs["variable_labels"] = {"SD01": "Patientencode", "SD02": "Nummer der Sitzung"}
     (source,) = al.suggest_mapping(sosci)["sources"]
     assert (source["client_id"], source["session"]) == ("SD01", "SD02")
+
+
+def test_a_word_beside_the_name_of_a_form_is_pointed_at():
+    frame = pd.DataFrame({"pid": range(9), "PHQ9_femme": range(9), "DAS_homme": range(90, 99)})
+    why = al.suggest_mapping(frame).unplaced
+    assert [why[name].split(",")[0] for name in ("PHQ9_femme", "DAS_homme")] == [
+        "names phq-9",
+        "names das",
+    ]
+
+
+def test_a_long_table_with_a_form_without_a_card_is_drafted_for_the_others(tmp_path):
+    forms = {"PHQ-9": 5, "SWLS": 30, "WAI-SR total": 4}
+    rows = [(c, month, m, v) for c in "ab" for month in (0, 1.5) for m, v in forms.items()]
+    names = ["subject", "month", "instrument", "result"]
+    draft = drafted(tmp_path, pd.DataFrame(rows, columns=names))
+    assert draft["sources"][0]["where"] == {"instrument": ["PHQ-9", "WAI-SR total"]}
+    assert any("SWLS" in doubt for doubt in draft.doubts)
+    scores = al.open_study(tmp_path).assessments
+    assert scores.groupby("measure")["score"].agg(["size", "mean"]).to_dict("index") == {
+        "phq-9": {"size": 4, "mean": 5},
+        "wai-sr": {"size": 4, "mean": 4},
+    }
+
+
+def test_site_treatment_and_days_in_other_words():
+    days = ["2024-01-08", "2024-01-15", "2024-03-01", "2024-01-09"]
+    frame = pd.DataFrame(
+        {"pid": ["a", "a", "a", "b"], "Standort": list("xxxy"), "Tratamiento nº": [1, 1, 2, 1],
+         "timestamp": days, "phq9": [9, 8, 7, 6]}
+    )  # fmt: skip
+    source = al.suggest_mapping(frame)["sources"][0]
+    assert source["site_id"] == "Standort"
+    assert source["episode"] == "Tratamiento nº"
+    assert source["session"] == {"date": "timestamp"}
+    frame["timestamp"] = ["soon", "never", *days[:2]]
+    assert (
+        "may hold days"
+        in al.suggest_mapping(frame.rename(columns={"timestamp": "Datum"})).unplaced["Datum"]
+    )
+
+
+def test_endings_are_known_by_longer_names():
+    frame = pd.DataFrame({"Client": ["a", "b"], "Outcome of therapy": ["completed", "dropped out"],
+                          "Sessions attended": [5, 4]})  # fmt: skip
+    source = al.suggest_mapping(frame)["sources"][0]
+    assert source["columns"] == {
+        "client_id": "Client", "last_session": "Sessions attended", "reason": "Outcome of therapy"
+    }  # fmt: skip

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 import alliance_stats as al
+from alliance_stats.core.yaml_reading import parse_yaml
 from alliance_stats.study.mapping.named_times import rater_in, times_in
 
 
@@ -179,3 +180,51 @@ def test_names_in_two_rows_are_drafted_by_session_with_their_dates(tmp_path):
     book.save(tmp_path / "verlauf.xlsx")
     days = al.open_study(tmp_path).sessions.groupby("session")["date"].first()
     assert days.dt.day.tolist() == [1, 2, 3]
+
+
+def test_sheets_of_clients_are_judged_together_and_their_names_stay_text(tmp_path):
+    clients = ["0071", "0208", "1e5", "null"]  # 0208 and 1e5 are numbers in YAML
+    book = openpyxl.Workbook()
+    book.active.title = "Codes"
+    for client in clients:
+        sheet = book.create_sheet(client)
+        sheet.append(["Datum", "SRS gesamt"])
+        for week in range(6):
+            sheet.append([pd.Timestamp("2024-01-08") + pd.Timedelta(days=7 * week), 30])
+    book["0208"]["B4"] = 45
+    book["0071"]["A3"] = "soon"
+    book["Codes"].append(["Kürzel", "Name"])
+    book["Codes"].append(["x", "y"])
+    book.save(tmp_path / "akten.xlsx")
+    draft = al.suggest_mapping(tmp_path)
+    assert sum("n-th day" in doubt for doubt in draft.doubts) == 1
+    (tmp_path / "study.yaml").write_text(draft.to_yaml(), "utf-8")
+    told = al.validate(tmp_path).issues.query("level != 'info'")
+    assert set(told[["sheet", "row", "column"]].itertuples(index=False, name=None)) == {
+        ("0208", 4, "SRS gesamt"),
+        ("0071", 3, "Datum"),
+    }
+    sources = parse_yaml(draft.to_yaml(), "study.yaml").value["sources"]
+    assert [source["constants"]["client_id"] for source in sources] == clients
+
+
+def test_a_word_that_names_no_rater_is_told_and_the_others_are_read(tmp_path):
+    items = {f"wai{item}": 3 for item in range(1, 13)}
+    rows = [{"pid": p, "session": 1, "rater": r, **items} for p in "ab" for r in ("K", "T", "X")]
+    pd.DataFrame(rows).to_csv(tmp_path / "x.csv", index=False)
+    draft = al.suggest_mapping(tmp_path)
+    assert draft["sources"][0]["rater"] == {
+        "column": "rater",
+        "recode": {"K": "client", "T": "therapist"},
+    }
+    assert any("'X'" in doubt for doubt in draft.doubts)
+
+
+def test_merged_names_over_a_blank_column_are_read(tmp_path):
+    frame = pd.DataFrame(
+        [["Klient", "Sitzung 1", "", "", "Sitzung 2", "", ""], ["", *("SRS", "ORS", "") * 2]]
+        + [[f"k{n}", 30, 20, "", 31, 21, ""] for n in range(9)]
+    )
+    frame.to_csv(tmp_path / "x.csv", index=False, header=False)
+    scores = [each["score"] for each in al.suggest_mapping(tmp_path)["sources"][0]["measures"]]
+    assert scores == ["Sitzung {session} SRS", "Sitzung {session} ORS"]

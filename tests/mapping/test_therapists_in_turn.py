@@ -77,3 +77,15 @@ def test_a_handover_in_a_wide_file_counts_each_cell_once(tmp_path):
     )
     (problem,) = al.validate(tmp_path).problems
     assert problem.message.endswith("Client a is under 2 therapists: t1 (1 row) and t2 (1 row).")
+
+
+def test_a_list_of_clients_beside_sessions_counts_each_cell_once(tmp_path):
+    (tmp_path / "s.csv").write_text("pid,n,ther,phq\na,1,A,5\na,2,A,5\na,3,B,5\n")
+    (tmp_path / "c.csv").write_text("pid,age\na,44\n")
+    (tmp_path / "study.yaml").write_text(
+        "name: x\nsources:\n"
+        "- {file: s.csv, client_id: pid, session: n, therapist_id: ther,"
+        " measures: [{measure: phq-9, rater: client, score: phq}]}\n"
+        "- {file: c.csv, client_id: pid}\n"
+    )
+    assert "A (2 rows) and B (1 row)" in str(al.validate(tmp_path))

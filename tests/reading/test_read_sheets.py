@@ -133,3 +133,24 @@ def test_parquet_with_lists_in_cells_is_refused(tmp_path):
     pq.write_table(pa.table({"pid": [1, 2], "items": [[1, 2], [3]]}), path)
     with pytest.raises(al.ReadError, match=r"The column items of 't\.parquet' holds lists"):
         al.read_table(path)
+
+
+def test_a_book_of_many_sheets_is_opened_once(tmp_path, monkeypatch):
+    book = openpyxl.Workbook()
+    for n in range(6):
+        sheet = book.create_sheet(f"K{n}")
+        for row in (["Sitzung", "PHQ9"], [1, 5], [2, 4]):
+            sheet.append(row)
+    book.save(tmp_path / "b.xlsx")
+    opened = []
+    load = openpyxl.load_workbook
+    monkeypatch.setattr(
+        openpyxl, "load_workbook", lambda *a, **k: opened.append(k) or load(*a, **k)
+    )
+    draft = al.suggest_mapping(tmp_path)
+    assert (len(draft["sources"]), len(opened)) == (6, 1)
+    (tmp_path / "study.yaml").write_text(draft.to_yaml(), encoding="utf-8")
+    opened.clear()
+    assert len(al.open_study(tmp_path).scores) == 12
+    assert len(opened) == 1
+    (tmp_path / "b.xlsx").unlink()  # nothing holds it open

@@ -15,7 +15,7 @@ import pandas as pd
 
 from ...core.arguments import checked_choice, shown
 from ...core.outputs import write_whole
-from ...core.yaml_reading import read_yaml
+from ...core.yaml_reading import Dumper, read_yaml
 from ...errors import DesignError, ReadError, did_you_mean, listing
 from .fitting import EFFECTS, RESPONSES
 from .grid import DEFAULT_GRID, Specification, expand, single
@@ -114,7 +114,7 @@ class AnalysisPlan:
         if not target.parent.is_dir():
             raise DesignError(f"There is no folder '{target.parent}' to save the plan in.")
         content = {**self.as_dict(), "fingerprint": self.fingerprint}
-        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+        text = yaml.dump(content, Dumper=Dumper, sort_keys=False, allow_unicode=True)
         return write_whole(target, text.encode(), what="the plan")
 
     def differences(self, done: Mapping[str, Any]) -> pd.DataFrame:

@@ -115,7 +115,7 @@ def sums_of(able: list[tuple[Any, str]], answers: Answers) -> str:
         card.name
         for card, scale in able
         if (key := card.scales[scale]).method == "mean"
-        and answers.within(tuple(end * len(key) for end in card.range))
+        and answers.nearly_within(tuple(end * len(key) for end in card.range))
     ]
     if not forms:
         return ""

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from ...core.yaml_reading import Dumper
 from ...errors import listing
 
 _HEAD = (
@@ -145,7 +146,7 @@ def _drawn_together(names: list[str]) -> str:
     )
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(Dumper):
     """Writes a measure on one line, as people do."""
 
 

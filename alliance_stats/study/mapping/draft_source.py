@@ -103,7 +103,7 @@ def _by_row(
     result: Sorting, frame: pd.DataFrame, left: list[str], guesses: list[Guess]
 ) -> list[Guess]:
     """Let a column say who rated, where there is one; return the guesses without an assumed one."""
-    rater = guess_rater(frame, left) if guesses else None
+    rater = guess_rater(frame, left, result.doubts) if guesses else None
     if rater is None:
         return guesses
     result.source["rater"] = rater
@@ -158,6 +158,8 @@ def _add_table(result: Sorting, table: TableGuess, roles: dict[str, str]) -> Non
     result.source |= {"table": table.table, "columns": columns}
     if "episode" in roles:
         result.source["episode"] = roles["episode"]
+    if table.where:
+        result.source["where"] = table.where
     if table.constants:
         result.source["constants"] = table.constants
     if table.recode:
@@ -209,6 +211,11 @@ def _why(name: str, label: str) -> str:
         )
     if "episode" in roles_of(name):
         return "may count treatments, but nobody has two; if so, write episode: " + one_line(name)
+    if "date" in roles_of(name):
+        return (
+            "may hold days, but not all of its cells can be read as such; mend them, or write "
+            f"date: {one_line(name)} and date_format:"
+        )
     if maybe_session(name):
         return "may count sessions; if so, write session: " + one_line(name)
     if of_age_or_sex(name, label):

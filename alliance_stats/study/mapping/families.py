@@ -14,11 +14,12 @@ import numpy as np
 import pandas as pd
 
 from ...errors import listing
+from ..stages import words_in
 from .answer_labels import answers_from
 from .answers_guess import Answers, fitting_cards, holds_words, number_columns, sums_of
 from .guess import ASSUMED, NO_COLUMN, Guess, UnplacedError
 from .marked_items import with_marked
-from .names import MEAN_WORDS, Known, Named, measures_in, scale_in
+from .names import MEAN_WORDS, Known, Named, measures_in, scale_in, tool_of
 from .patterns import parse_pattern
 from .shapes import Family, families_of, read_titles
 
@@ -87,6 +88,8 @@ def _guess(
         family, notes.get("variable_labels") or {}, known
     )
     alone = len(family.varying) == 1 and len(family.names) > 2
+    if not readings:
+        _name_form(family, fixed, known)
     if not readings and not alone:
         return None
     answers = Answers.of(frame, family.names)
@@ -109,6 +112,18 @@ def _guess(
         if min(items) == 1:
             raise UnplacedError(f"looks like one of {len(items)} items of an unknown form{hint}")
     return None
+
+
+def _name_form(family: Family, fixed: set[int], known: Known) -> None:
+    """Raise where names hold the name of a form, and a word beside it that nobody knows."""
+    name = family.names[0]
+    named = measures_in(name, fixed, known, passing=True)
+    cards = named[0].cards if named else known.aliases.get(next(iter(words_in(name)), ""), ())
+    if cards and not tool_of(name):
+        raise UnplacedError(
+            f"names {_labels(cards)}, with a word beside it that nobody knows: if it is who rated "
+            "or when, write the measure with rater:, session: or occasion:"
+        )
 
 
 def _as_read(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -30,14 +31,15 @@ def times_in(names: Iterable[str]) -> dict[str, dict[str, Any]]:
 def clients_in(columns: dict[str, list[str]]) -> dict[str, str]:
     """Return name → the client that it names, where each of several tables is one client's.
 
-    `columns`: name → those of its table. They are all alike, and none of them names a client.
+    `columns`: name → those of its table. Most are alike (a sheet may explain codes), and none of
+    their columns names a client.
     """
-    first, *others = columns.values()
-    named = any(
-        "client_id" in roles_of(name, sure=sure) for name in first for sure in (True, False)
-    )
-    alike = len(others) > 1 and all(each == first for each in others)
-    return {} if named or not alike else {name: name for name in columns}
+    heads = Counter(map(tuple, columns.values()))
+    head, n = heads.most_common(1)[0]
+    named = any("client_id" in roles_of(name, sure=sure) for name in head for sure in (True, False))
+    if named or n < 3 or n <= len(columns) / 2:
+        return {}
+    return {name: name for name, each in columns.items() if tuple(each) == head}
 
 
 def _as_written(kind: str, time: Any) -> dict[str, Any]:

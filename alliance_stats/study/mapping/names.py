@@ -17,7 +17,7 @@ from ..stages import without_accents, words_for, words_in
 from ..tables import OCCASIONS
 
 _NOT_PLAIN = re.compile(r"[^a-z0-9]")
-_NR = r"(?:id|nr|no|num|number|code|key|nummer|numero|kennung|chiffre|kurzel)"
+_NR = r"(?:id|nr|no|num|number|code|key|nummer|numero|kennung|chiffre|kurzel|cod(?:igo)?)"
 _AFTER = rf"(?:{_NR}|n)?"
 _BEFORE = rf"(?:{_NR}(?:de[lr]?|des|du|van|of)?|n)?"
 _CLIENT = (
@@ -31,7 +31,7 @@ ROLES: tuple[tuple[str, str, str], ...] = (
         "client_id",
         rf"{_BEFORE}(?:{_CLIENT}){_AFTER}|(?:case|record|respondent|study|part|person|fall|dossier|couple|"
         rf"dyad|paar|versuchspersonen|expediente|akten?|pt|vp|kl|p|c|casus){_NR}|"
-        rf"{_NR}(?:de[lr]?|du)?(?:expediente|historia(?:clinica)?|dossier|akten?|fall)",
+        rf"(?:{_NR}|n)(?:de[lr]?|du)?(?:expediente|historia(?:clinica)?|dossier|akten?|fall|couple|paar)",
         r"id|code|chiffre|kennung|externalreference|folio|expediente|dossier",
     ),
     (
@@ -42,25 +42,26 @@ ROLES: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "session",
-        rf"{_BEFORE}(?:session|sess|ses|sitzungs?|sitz|zitting|sessie|seance|sesion|meeting){_AFTER}"
+        rf"{_BEFORE}(?:session|sess|ses|sitzungs?|sitz|zit(?:ting)?|sessie|seance|sesion|meeting){_AFTER}"
         rf"|(?:therapie)?stunde{_NR}?|redcaprepeatinstance",
-        rf"(?:visite?|besuch|time|zeit|tijd|tp|t|wave|welle){_NR}?"
+        rf"(?:visite?|besuch|time|zeit|tijd|temps|tiempo|tp|t|wave|welle){_NR}?"
         rf"|{_WEEK}|{_MONTH}",
     ),
     (
         "episode",
-        rf"episoden?{_NR}?|(?:treatment|therapy|therapie|behandlungs?|traitement){_NR}",
+        rf"episoden?{_NR}?|(?:treatment|therapy|therapie|behandlungs?|behandeling|traitement|tratamiento){_NR}",
         "",
     ),
     (
         "date",
         r"(?:session|sess|sitzungs|visit)?(?:date|datum|fecha|day|tag)|date(?:of|at)?(?:session|visit)",
-        r"(?:start|recorded|completion)date",
+        r"(?:start|recorded|completion)date|timestamp|datetime|zeitstempel",
     ),
     ("attended", r"attended|attendance|came|present|anwesend|aanwezig|presence|asistio", ""),
     (
         "site_id",
-        rf"(?:site|cent(?:er|re|ro)|clinic|clinica|clinique|zentrum|klinik|ambulanz){_NR}?"
+        rf"(?:site|cent(?:er|re|ro)|clinic|clinica|clinique|zentrum|klinik|ambulanz|standort|vestiging|locatie|"
+        rf"einrichtung|sede){_NR}?"
         r"|redcapdataaccessgroup",
         "",
     ),
@@ -106,7 +107,7 @@ RATERS = {
 OCCASION_WORDS = {name: words_for(name) for name in OCCASIONS}
 NUMBERED = "followup"
 """The occasion of which there may be several, by number (``fu1``, ``fu2``)."""
-_SESSION = "s ses sess session sitzung sitz stunde zitting sessie seance sesion visit"
+_SESSION = "s ses sess session sitzung sitz stunde zit zitting sessie seance sesion visit"
 _TIME = "t tp time zeit w week woche wave welle m month monat"
 _ITEM = "i it item q question frage f vraag pregunta sq"  # LimeSurvey writes ``WAI[SQ003]``
 _SUM = (

@@ -12,6 +12,7 @@ from ..origin import BESIDE, Problem, RawStudy
 from ..reading import Loaded, load
 from ..reading.cells import WRITTEN_MISSING
 from ..reading.loaded import Conventions
+from ..reading.workbooks import opening_once
 from .assembling import assemble
 from .dated_sessions import days_part, number_sessions
 from .describing import read_description
@@ -29,6 +30,7 @@ from .who import OWN_WORDS, note_ids
 DESCRIPTIONS = ("study.yaml", "study.yml", "datapackage.json")
 
 
+@opening_once()
 def read_study(path: str | os.PathLike[str]) -> RawStudy:
     """Read a study's files and map them to the canonical tables; nothing is validated yet.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pandas as pd
 from ...errors import ColumnError, ReadError, listing
 from ..reading import load, read_table
 from ..reading.kinds import files_in
+from ..reading.workbooks import opening_once
 from .draft import MappingDraft
 from .draft_source import Sorting, sort_columns
 from .kinds_of_rows import EVENT, Kind, arms_of, kinds_of_rows
@@ -90,8 +92,9 @@ def suggest_mapping(frame_or_path: pd.DataFrame | str | os.PathLike[str]) -> Map
     if empty and len(filled) < len(frames):
         verbs = ("has", "is") if len(empty) == 1 else ("have", "are")
         doubts.append(f"{listing(empty)} {verbs[0]} no rows yet and {verbs[1]} left out")
-    parts = [(*each[:2], kind) for each in filled for kind in kinds_of_rows(each[2])]
     said = _said_by_names(filled)
+    filled, copies = _clients_as_one(filled, said)
+    parts = [(*each[:2], kind) for each in filled for kind in kinds_of_rows(each[2])]
     for file, sheet, kind in parts:
         sorting = sort_columns(file, sheet, kind.frame, registry, said.get((file, sheet), {}))
         where = f"{file}, {sheet}" if sheet else file
@@ -103,14 +106,19 @@ def suggest_mapping(frame_or_path: pd.DataFrame | str | os.PathLike[str]) -> Map
         if sheet and _is_of_nobody(sorting.source):
             doubts.append(f"{where}: no column names a client; the sheet is left out of the draft")
             continue
-        prefix = f"{where}: " if len(parts) > 1 else ""
-        names += [where] if prefix else []
         if sorting.counted_by:
             _count_by_date(sorting.source, sorting.counted_by)
-        sources.append(sorting.source)
-        placed |= {f"{prefix}{column}": what for column, what in sorting.placed.items()}
-        unplaced |= {f"{prefix}{column}": why for column, why in sorting.unplaced.items()}
-        doubts += [f"{prefix}{doubt}" for doubt in sorting.doubts]
+        alike = copies.get((file, sheet), {})
+        several = len(parts) > 1 or alike
+        for place, each in {(file, sheet): where, **alike}.items():
+            prefix = f"{each}: " if several else ""
+            names += [each] if prefix else []
+            sources.append(_moved(sorting.source, place, said))
+            placed |= {f"{prefix}{column}": what for column, what in sorting.placed.items()}
+            unplaced |= {f"{prefix}{column}": why for column, why in sorting.unplaced.items()}
+        if alike:
+            where += f" and {len(alike)} more"
+        doubts += [f"{where}: {doubt}" if several else doubt for doubt in sorting.doubts]
     clients = [one for one in sources if "client_id" in one.get("constants", {})]
     if clients:
         doubts.append(f"each of {len(clients)} sheets or files is taken for the client of its name")
@@ -137,6 +145,7 @@ def _files(path: Path) -> list[tuple[str, str, pd.DataFrame]]:
     return [each for file in paths for each in _sheets(file, file.relative_to(path).as_posix())]
 
 
+@opening_once()
 def _sheets(path: Path, name: str) -> list[tuple[str, str, pd.DataFrame]]:
     frame = read_table(path)
     sheets = frame.attrs["sheets"]
@@ -168,6 +177,42 @@ def _said_by_names(
             said[named[name]] = {"constants": {"client_id": client}}
         said |= {named[name]: time for name, time in times_in(named).items()}
     return said
+
+
+def _clients_as_one(
+    frames: list[tuple[str, str, pd.DataFrame]], said: dict[tuple[str, str], dict[str, Any]]
+) -> tuple[list[tuple[str, str, pd.DataFrame]], dict[tuple[str, str], dict[tuple[str, str], str]]]:
+    """Return the tables, those of one client each joined, and for whom else the first stands.
+
+    What a column holds is told from all of them: one wrong date does not make another kind of it.
+    """
+    groups: dict[str, list[tuple[str, str, pd.DataFrame]]] = {}
+    for file, sheet, frame in frames:
+        if "client_id" in said.get((file, sheet), {}).get("constants", {}):
+            groups.setdefault(file if sheet else "", []).append((file, sheet, frame))
+    joined: dict[tuple[str, str], pd.DataFrame] = {}
+    copies: dict[tuple[str, str], dict[tuple[str, str], str]] = {}
+    for (*first, frame), *others in groups.values():
+        whole = pd.concat([frame, *(each[2] for each in others)], ignore_index=True)
+        whole.attrs = frame.attrs
+        joined[first[0], first[1]] = whole
+        copies[first[0], first[1]] = {
+            (file, sheet): f"{file}, {sheet}" if sheet else file for file, sheet, _ in others
+        }
+    stood_for = {place for others in copies.values() for place in others}
+    kept = [each for each in frames if each[:2] not in stood_for]
+    return [(*each[:2], joined.get(each[:2], each[2])) for each in kept], copies
+
+
+def _moved(
+    source: dict[str, Any], place: tuple[str, str], said: dict[tuple[str, str], dict[str, Any]]
+) -> dict[str, Any]:
+    """Return a source as that of another file or sheet, whose name may say another client."""
+    file, sheet = place
+    moved = copy.deepcopy(source) | {"file": file} | ({"sheet": sheet} if sheet else {})
+    if "client_id" in moved.get("constants", {}):
+        moved["constants"] |= said[place]["constants"]
+    return moved
 
 
 def _said(value: Any) -> str:

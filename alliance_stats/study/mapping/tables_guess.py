@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from ...errors import listing, plural
 from .names import WORDS, folded
 from .values import as_word, codes_of, numbers
 from .vocabulary import enum_of
@@ -31,9 +32,11 @@ _END = (
 )
 _NAMES: dict[str, dict[str, str]] = {
     "terminations": {
-        "last_session": r"(?:last|end|final)session|(?:n|number)(?:of)?sessions?|sessions|"
+        "last_session": r"(?:last|end|final)session|(?:n|number)(?:of)?session|"
+        r"(?:(?:n|no|number|total)(?:of)?)?(?:attended|completed)?sessions(?:attended|completed|held|received)?|"
         r"letztesitzung|(?:anzahl|zahl)(?:der)?sitzungen|laatstesessie|n",
-        "reason": rf"(?:{_WHY}(?:for|of|fur|der|des|voor|du|de|del)?)?{_END}|{_WHY}|why|outcome|"
+        "reason": rf"(?:{_WHY}(?:for|of|fur|der|des|voor|du|de|del)?)?{_END}|{_WHY}|why|"
+        rf"outcome(?:of(?:the)?(?:therapy|treatment))?|"
         rf"{_END}s?(?:art|type|{_WHY})|status",
     },
     "events": {
@@ -53,7 +56,8 @@ _NAMES: dict[str, dict[str, str]] = {
         "rater": _RATER,
         "measure": _MEASURE,
         "scale": r"subscale|unterskala",
-        "score": r"score|value|total|sum|wert|summe|puntaje",
+        "score": r"(?:total|sum)?score|value|total|sum|result|(?:punkt|summen)?wert|summe|"
+        r"punkte|ergebnis|puntaje|puntuacion|resultado|resultat|resultaat|uitslag",
     },
 }
 _ANY_NAME = re.compile("|".join(f"(?:{p})" for each in _NAMES.values() for p in each.values()))
@@ -81,6 +85,7 @@ _WORDS = {
 
 MOST_REASONS = 12
 """A column with more different words is free text."""
+MOST_FORMS = 100
 
 
 @dataclass
@@ -91,6 +96,8 @@ class TableGuess:
     columns: dict[str, str] = field(default_factory=dict)
     constants: dict[str, str] = field(default_factory=dict)
     recode: dict[str, dict[Any, str]] = field(default_factory=dict)
+    where: dict[str, Any] = field(default_factory=dict)
+    """The rows that are read, where others are of forms that nobody knows."""
     doubts: list[str] = field(default_factory=list)
 
 
@@ -115,17 +122,21 @@ def guess_table(
     return None
 
 
-def guess_rater(frame: pd.DataFrame, left: list[str]) -> dict[str, Any] | None:
-    """Return what ``rater:`` of a source would be: a column of words that all name raters."""
+def guess_rater(frame: pd.DataFrame, left: list[str], doubts: list[str]) -> dict[str, Any] | None:
+    """Return what ``rater:`` of a source would be: a column of words of which two name raters."""
     raters = enum_of("ratings", "rater")
     for name in left:
+        if not re.fullmatch(_RATER, folded(name)):
+            continue
         words = list(dict.fromkeys(map(as_word, codes_of(frame[name])[1])))
-        meant = {word: meaning_of(word, raters) for word in words}
-        if (
-            re.fullmatch(_RATER, folded(name))
-            and len({*meant.values()}) > 1
-            and all(meant.values())
-        ):
+        meant = {word: us for word in words if (us := meaning_of(word, raters))}
+        unknown = [word for word in words if word not in meant]
+        if len({*meant.values()}) > 1 and len(words) <= MOST_REASONS:
+            if unknown:
+                doubts.append(
+                    f"'{name}' holds {listing(map(repr, unknown))}; say under recode: which of "
+                    f"{', '.join(raters)} it is, or declare it under raters:"
+                )
             others = {word: us for word, us in meant.items() if word != us}
             return {"column": name, **({"recode": others} if others else {})}
     return None
@@ -150,8 +161,19 @@ def _guess(
         return None
     if table == "events":
         return guess if _translate(frame, guess, "kind") else None
-    known = _known_measures(frame[columns["measure"]], registry)
-    if known is None or len(numbers(frame[columns[_NEEDED[table][-1]]])[1]):
+    theirs, column = columns["measure"], frame[columns["measure"]]
+    words = [as_word(value) for value in codes_of(column)[1]]
+    known = {word: name for word in words if (name := _measure_of(word, registry))}
+    others = [word for word in words if word not in known]
+    if others:
+        frame = frame[column.map(as_word, na_action="ignore").isin([*known])]
+        guess.where = {theirs: [*known] if len(known) > 1 else next(iter(known), "")}
+        guess.doubts.append(
+            f"{plural(len(others), 'form')} in '{theirs}' with no card ({listing(others, 4)}); "
+            "only rows of the others are read"
+        )
+    bad = numbers(frame[columns[_NEEDED[table][-1]]])[1]
+    if not known or len(words) > MOST_FORMS or len(bad) > 0.05 * len(frame):
         return None
     odd = {word: name for word, name in known.items() if word != name}
     if odd:
@@ -169,12 +191,12 @@ def _guess(
     return guess
 
 
-def _known_measures(series: pd.Series, registry: Any) -> dict[str, str] | None:
-    """Return the measures' words with our names, None where one is not known."""
-    words = [as_word(value) for value in codes_of(series)[1]]
-    if not words or not all(word in registry for word in words):
-        return None
-    return {word: registry.find(word).name for word in words}
+def _measure_of(word: str, registry: Any) -> str:
+    """Return our name for a word of a measure, which may say that its total is meant."""
+    *form, last = word.split() or [""]
+    total = form and "scale" in WORDS.get(folded(last), {})
+    texts = (word, " ".join(form)) if total else (word,)
+    return next((registry.find(text).name for text in texts if text in registry), "")
 
 
 def _translate(frame: pd.DataFrame, guess: TableGuess, ours: str) -> bool:

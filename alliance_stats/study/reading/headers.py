@@ -78,7 +78,7 @@ def _joined_rows(records: list[list[str]]) -> list[str]:
     rows = [[cell.strip() for cell in record] for record in records[:3]]
     if len(rows) < 3 or len(rows[1]) > len(rows[0]):
         return []
-    upper, lower, below = rows[0], rows[1] + [""] * (len(rows[0]) - len(rows[1])), rows[2]
+    upper, (lower, below) = rows[0], (row + [""] * (len(rows[0]) - len(row)) for row in rows[1:])
     over: list[str] = []
     for name in upper:
         over.append(name or (over[-1] if over else ""))
@@ -87,11 +87,17 @@ def _joined_rows(records: list[list[str]]) -> list[str]:
         if word:
             under.setdefault(word, set()).add(top)
     again = {word for word, tops in under.items() if len(tops) > 1}
-    bare = any(not name and not word for name, word in zip(upper, lower, strict=True))
+    bare = any(
+        cell and not name and not word
+        for name, word, cell in zip(upper, lower, below, strict=False)
+    )
     words = all(any(map(str.isalpha, word)) for word in under)
     if bare or not words or len(again) < 2 or again & {*below}:
         return []
-    return [f"{top} {word}".strip() for top, word in zip(over, lower, strict=True)]
+    return [
+        f"{top} {word}".strip() if name or word else ""
+        for top, name, word in zip(over, upper, lower, strict=True)
+    ]
 
 
 def rows_above(records: list[list[str]]) -> int:

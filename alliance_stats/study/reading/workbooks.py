@@ -6,7 +6,7 @@ import re
 import warnings
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -57,26 +57,49 @@ def check_archive(path: Path) -> None:
         )
 
 
+_open: ContextVar[tuple[ExitStack, dict[Any, Any]] | None] = ContextVar("open", default=None)
+
+
+@contextmanager
+def opening_once() -> Iterator[None]:
+    """Keep workbooks open for so long: to open one is to look into each of its sheets."""
+    with ExitStack() as stack:
+        token = _open.set((stack, {}))
+        try:
+            yield
+        finally:
+            _open.reset(token)
+
+
 @contextmanager
 def workbook(path: Path, *, formulas: bool = False) -> Iterator[Any]:
     """Open a workbook for reading; whatever fails in its parts says that it is damaged.
 
     The library's own remarks (a style it does not know, say) are no news for the user.
     """
-    import openpyxl
-
     try:
-        with path.open("rb") as stream, warnings.catch_warnings():
+        with ExitStack() as alone, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            book = openpyxl.load_workbook(stream, read_only=True, data_only=not formulas)
-            try:
-                yield book
-            finally:
-                book.close()
+            stack, books = _open.get() or (alone, {})
+            if (path, formulas) not in books:
+                books[path, formulas] = stack.enter_context(_opened(path, formulas))
+            yield books[path, formulas]
     except (ReadError, MemoryError, RecursionError):
         raise
     except Exception:  # a damaged part shows itself as almost any kind of error
         raise damaged(path) from None
+
+
+@contextmanager
+def _opened(path: Path, formulas: bool) -> Iterator[Any]:
+    import openpyxl
+
+    with path.open("rb") as stream:
+        book = openpyxl.load_workbook(stream, read_only=True, data_only=not formulas)
+        try:
+            yield book
+        finally:
+            book.close()
 
 
 _kept: ContextVar[dict[Any, list[list[Any]]] | None] = ContextVar("kept", default=None)

@@ -217,7 +217,7 @@ def _once_a_cell(view: StudyView, group: pd.DataFrame, other: str) -> pd.DataFra
     """Return one row for each cell that names `other`, though several tables may be made of it."""
     records = []
     for table, at in zip(group["table"], group["at"], strict=True):
-        places = locate(view.origins.get(table), view.positions(table, np.array([at])))
+        places = locate(view.origins.get(table), view.positions(table, np.array([at])), other)
         ((line, _),) = places.records()
         column = places.layouts[places.layout[0]].columns.get(other, "")
         records.append((line[0] or f"table {table}", *line[1:], column))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import yaml
 
+from ....core.yaml_reading import Dumper
 from ....errors import listing
 from ...stages import nearest, place_of
 from ...tables import OCCASIONS
@@ -38,8 +39,9 @@ def occasion_order_unknown(view: StudyView) -> Iterator[Finding]:
     }
     like = [f"'{label}' is most like '{known}'" for label, known in meant.items() if known]
     said = f" ({'; '.join(like)})" if like else ""
-    line = yaml.safe_dump(
+    line = yaml.dump(
         {"occasion": {label: known or "?" for label, known in meant.items()}},
+        Dumper=Dumper,
         default_flow_style=True,
         allow_unicode=True,
         width=1000,
