@@ -134,7 +134,7 @@ def test_categories_that_one_partition_alone_holds_are_found(tmp_path):
     assert_same(one, other)
 
 
-def test_a_search_begins_where_a_tenth_of_the_groups_ends(rows, folder, monkeypatch):
+def test_a_search_begins_where_that_of_some_groups_ends(rows, folder, monkeypatch):
     formula = "y ~ session + (1 | client_id) + (1 | therapist_id)"
     whole = al.fit_multilevel(formula, folder)
     assert start_of(whole.design, True) is None

@@ -7,6 +7,7 @@ worked on by a few long loops.
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,16 @@ Array = NDArray[Any]  # of floats; the exact kind is NumPy's business
 Indices = NDArray[np.intp]
 WHOLE: Indices = np.zeros(1, dtype=np.intp)
 """The starts of the one parent that has every unit as a child."""
+
+
+def sum_products(left: Array, right: Array, starts: Indices) -> Array:
+    """Return each parent's sums of all products of values (..., units) with others (..., units)."""
+    n = left.shape[-1]
+    one, other = left.reshape(-1, n), right.reshape(-1, n)
+    found = np.empty((len(starts), len(one), len(other)))
+    for parent, (begin, end) in enumerate(pairwise([*starts.tolist(), n])):
+        np.matmul(one[:, begin:end], other[:, begin:end].T, out=found[parent])
+    return np.moveaxis(found, 0, -1).reshape(*left.shape[:-1], *right.shape[:-1], len(starts))
 
 
 def sum_children(values: Array, starts: Indices) -> Array:

@@ -32,6 +32,7 @@ from .batches import (
     fixed_times,
     inverse_of_one_plus,
     sum_children,
+    sum_products,
     times,
     transpose,
 )
@@ -106,6 +107,11 @@ def eliminate(
     return State(cross, cross1, cross2, logdet, logdet1, logdet2)
 
 
+MANY_CHILDREN = 64
+"""Children a parent, times the square of its effects, from which on it is faster to multiply parent
+by parent than to add up at once."""
+
+
 class _Own:
     """Derivatives in the level's own covariance; `B` and `F` as in the module's text.
 
@@ -122,11 +128,18 @@ class _Own:
 
     def _weighted_sums(self, B: Array, starts: Indices) -> tuple[Array, Array]:
         """Return sums (pairs of effects, packed columns, parents), plain; and those of `used`."""
+        weight, product = self.wiring.used
+        many = len(B) ** 2 * B.shape[-1] >= MANY_CHILDREN * len(starts) > MANY_CHILDREN
+        if self.order == 2 and many:
+            weighted = np.vstack([self.F, np.ones_like(self.F[:1])])[:, None, None] * B
+            outer = sum_products(weighted, B, starts)[:, self.wiring.rows, :, self.wiring.columns]
+            outer += outer.swapaxes(2, 3)
+            sums = outer[:, :, self.pack.rows, self.pack.columns]
+            return sums[:, -1], sums[product, weight]
         products = self.pack.symmetric_outer(B[self.wiring.rows], B[self.wiring.columns])
         plain = sum_children(products, starts)
         if self.order == 1:
             return plain, plain[:0]
-        weight, product = self.wiring.used
         if len(starts) == 1:
             flat = self.F @ products.reshape(-1, products.shape[-1]).T
             return plain, flat.reshape(len(self.F), *products.shape[:-1], 1)[weight, product]

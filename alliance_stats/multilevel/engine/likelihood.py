@@ -23,7 +23,7 @@ import numpy as np
 from .batches import WHOLE, Array, Indices, sum_children
 from .elimination import State, eliminate
 
-PIECE = 4000  # lowest units worked on together
+PIECE = 8000  # lowest units worked on together
 
 
 @dataclass(frozen=True)
