@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ FEW_GROUPS = 20
 MANY_SINGLES = 0.25  # share of parents with one child that is worth a sentence
 OFF_CENTRE = 1e-6  # a mean within a unit beyond this many SDs is not rounding
 ROUNDED = 0.005  # two shares nearer than this are printed as the same per cent
+OWN_PAST = "the outcome's own earlier value, is centred on observed group means"
 MIXED = (0.05, 0.95)  # a share of variance between groups inside this range mixes two levels
 
 
@@ -71,6 +73,7 @@ def messages(fit: MultilevelFit) -> list[str]:
         *about_residuals(fit),
         *about_data(fit),
         *_trend_beside_own_past(fit),
+        *_centred_own_past(fit),
         *omitted_slopes.message(fit.omitted_slopes()),
         *neighbours.message(neighbours.lag_one(fit, neighbours.CLEAR)),
     ]
@@ -312,6 +315,25 @@ def _trend_beside_own_past(fit: MultilevelFit) -> list[str]:
         for name, values in design.fixed_terms.named_arrays()
         if name in names and f"{name}:" not in " ".join(names) and _is_time(units, values)
     ]
+
+
+def _centred_own_past(fit: MultilevelFit) -> list[str]:
+    """Say how the outcome's own earlier value is biased where it is centred on observed means."""
+    design, lowest = fit.design, fit.design.grouping.names[0]
+    own = re.compile(rf"{re.escape(design.formula.response.text)}_lag\d+_within")
+    return [
+        f"'{name}', {nickell(float(fit.params[name]), design.n / fit.n_groups[lowest])}."
+        for name in design.fixed_names
+        if own.fullmatch(name)
+    ]
+
+
+def nickell(slope: float, rows: float) -> str:
+    """Say the bias of the slope of an outcome's own earlier value; `rows` are those a group."""
+    return (
+        f"{OWN_PAST}: its slope is biased downward (Nickell), with {rows:.1f} rows a group by "
+        f"about {-(1 + slope) / max(rows - 1, 1):.2f}, and other slopes with it a little"
+    )
 
 
 def _is_time(units: Indices, values: Array) -> bool:

@@ -3,6 +3,7 @@
 Run: python tests/benchmarks/state_model.py [clients] [--write]
      python tests/benchmarks/state_model.py --studies [number] [--write]
      python tests/benchmarks/state_model.py --therapists [number] [--write]
+     python tests/benchmarks/state_model.py --close [number] [--write]
      python tests/benchmarks/state_model.py --sessions [number]
 
 Courses are drawn from a known truth, once as the model assumes them and then each time with one
@@ -10,7 +11,8 @@ assumption broken. For every rule compared on docs/rupture-rules.md: at the rule
 which share of the flagged sessions is truly in a rupture (PPV), for the rule and for the sessions
 the model holds most probable? ``--studies``: how calibration and false alarms vary between small
 studies, for several centres of the penalty on opening. ``--therapists``: each therapist's
-probability that a rupture opens against the truth, over so many studies. ``--sessions``: the
+probability that a rupture opens against the truth, over so many studies. ``--close``: the cells
+in which a rule is nearest to the model, over so many independent studies. ``--sessions``: the
 seconds so many take. ``--write`` puts the tables into docs/methods/state-model.md.
 """
 
@@ -177,9 +179,9 @@ def _logistic(x: Floats, y: Floats, offset: Floats) -> Floats:
     return beta
 
 
-def judge(cell: Cell, clients: int) -> tuple[dict[str, float], pd.DataFrame]:
+def judge(cell: Cell, clients: int, seed: int = 7) -> tuple[dict[str, float], pd.DataFrame]:
     """Return the model's own numbers, and a row a rule: sensitivity, PPV, the model's PPV."""
-    data = draw(cell, clients, seed=7)
+    data = draw(cell, clients, seed)
     scores = data[COLUMNS]
     found = al.detect_ruptures(scores, rule="state_model")
     known = found.sessions["probability"].notna().to_numpy()
@@ -214,9 +216,41 @@ def judge(cell: Cell, clients: int) -> tuple[dict[str, float], pd.DataFrame]:
                     "sensitivity": sensitivity,
                     "rule's PPV": truth[flags].mean(),
                     "model's PPV": at_sensitivity(mine, truth, sensitivity),
+                    "as many": truth[np.argsort(-mine, kind="stable")[: flags.sum()]].mean(),
                 }
             )
     return own, pd.DataFrame(rows)
+
+
+CLOSE = ("depth 1", "heavy tails")
+"""Cells in which one study of 500 clients has a rule ahead."""
+
+
+def close_cells(studies: int, clients: int = 500) -> str:
+    """Return, for the rules nearest to the model, mean differences in PPV over studies."""
+    rows = []
+    for name in CLOSE:
+        found = []
+        for seed in range(100, 100 + studies):
+            found.append(judge(CELLS[name], clients, seed)[1])
+            print(name, seed, flush=True, file=sys.stderr)
+        of = pd.concat(found)
+        of["more"] = of["model's PPV"] - of["rule's PPV"]
+        of["more of as many"] = of["as many"] - of["rule's PPV"]
+        by = of.groupby(["what", "rule"])
+        means, errors, n = by.mean(), by.sem(), by.size()
+        nearest = means["more"].groupby("what").nsmallest(3).droplevel(0).index
+        for what, rule in nearest:
+            one, error = means.loc[(what, rule)], errors.loc[(what, rule)]
+            differences = [
+                f"{100 * one[key]:+.1f} ({100 * error[key]:.1f})"
+                for key in ("more", "more of as many")
+            ]
+            shares = [percent(one[key]) for key in ("sensitivity", "rule's PPV", "model's PPV")]
+            rows.append([name, WHAT[what], rule, str(n[what, rule]), *shares, *differences])
+    head = ["courses", "of sessions", "rule", "studies", "its sensitivity", "its session-PPV"]
+    head += ["the model's there", "difference (standard error)", "of as many flagged sessions"]
+    return "\n".join(table(head, rows))
 
 
 SMALL = {
@@ -383,6 +417,8 @@ def main(*arguments: str) -> int:
         return 0
     if "--therapists" in arguments:
         made = {"therapists": therapists(numbers[0] if numbers else 4)}
+    elif "--close" in arguments:
+        made = {"close": close_cells(numbers[0] if numbers else 12)}
     elif "--studies" in arguments:
         made = {"studies": small_studies(numbers[0] if numbers else 8)}
     else:

@@ -130,3 +130,4 @@ def test_a_trend_beside_the_outcomes_own_past_is_told_to_be_no_change_per_sessio
     alone = al.fit_multilevel("y ~ session + (1 | client_id)", data)
     assert alone.params["session"] == pytest.approx(0.5, abs=0.01)
     assert not any("own earlier value" in m for m in alone.messages)
+    assert not any("Nickell" in m for m in fit.messages)  # not centred: no such bias

@@ -1,5 +1,7 @@
 """The session after ruptures and repairs: marks by hand, planted effects, refusals."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -175,8 +177,25 @@ def test_an_outcome_rated_now_and_then_is_explained_without_the_one_before():
 def test_nickell_is_named_with_its_size():
     model = al.fit_rupture_repair(planted(), **BOTH, reverse=False)
     said = " ".join(model.messages)
-    assert "Nickell" in said
+    assert said.count("Nickell") == 1  # of all models once, though each fit says it of itself
     assert "lagged_outcome=False" in said
+    fit = model.fits["outcome, 2 levels"]
+    rho, rows = fit.params["outcome_lag1_within"], fit.nobs / fit.n_groups["client_id"]
+    (own,) = [one for one in fit.messages if "Nickell" in one]
+    assert f"with {rows:.1f} rows a group by about {-(1 + rho) / (rows - 1):.2f}, and" in own
+    assert own.split("Nickell")[1].rstrip(".") in said
+
+
+def test_what_nobody_would_read_is_counted_and_grave_notes_are_not_cut():
+    model = al.fit_rupture_repair(planted(), **BOTH, reverse=False)
+    notes = [f"note {n} of no weight" for n in range(20)]
+    many = replace(model, messages=(*notes, "The fit is singular: so it is."))
+    text = str(many)
+    assert "note 11 of" in text
+    assert "note 12 of" not in text
+    assert "The fit is singular" in text
+    assert "8 more, none of them grave, stand in .messages." in text
+    assert many.messages[19] == notes[19]
 
 
 def test_a_falling_score_is_better_where_the_direction_says_so():

@@ -30,6 +30,9 @@ GRAVE = re.compile(
 )
 """Words of messages that change how a number is read; they stand above the fold."""
 
+MANY = 12
+"""So many notes that are not grave are printed; nobody reads fifty."""
+
 _HYPHEN = re.compile(r"(?:(?<=^)|(?<=[\s\[])|(?<=\s\())-(?=\.?\d)", re.MULTILINE)
 """A hyphen that stands for a minus: at the start of a number, not in a range or an option."""
 
@@ -82,7 +85,17 @@ def as_text(heading: str, blocks: Sequence[Block], notes: Sequence[str]) -> str:
             continue
         lines = [block.title] if block.title else []
         parts.append("\n".join([*lines, _aligned(block), *([block.note] if block.note else [])]))
-    return "\n\n".join([*parts, *(f"Note: {typeset(note)}" for note in notes)])
+    return "\n\n".join([*parts, *(f"Note: {typeset(note)}" for note in _first(notes))])
+
+
+def _first(notes: Sequence[str]) -> list[str]:
+    """Return all grave notes, the first of the others, and how many are left."""
+    others = [note for note in notes if not GRAVE.search(note)]
+    if len(others) <= MANY:
+        return list(notes)
+    left = set(others[MANY:])
+    kept = [note for note in notes if note not in left]
+    return [*kept, f"{len(notes) - len(kept)} more, none of them grave, stand in .messages."]
 
 
 def typeset(words: str) -> str:

@@ -14,6 +14,7 @@ from ...core.arguments import is_number, shown
 from ...core.results import TIDY_COLUMNS
 from ...errors import DesignError
 from ...inference.rows import glance_row
+from ...multilevel.advice import OWN_PAST, nickell
 from ...multilevel.fit import fitted, fitted_outcome
 from ...multilevel.outcomes.reading import Asked
 from ...multilevel.outcomes.result import OutcomeFit
@@ -342,7 +343,8 @@ def _fit_all(
         tables.append(
             fit.tidy().assign(model=name, direction=direction, response=response, levels=n)
         )
-        notes += [f"{name}: {said}" for said in (*data.messages, *fit.messages)]
+        said = [one for one in (*data.messages, *fit.messages) if OWN_PAST not in one]
+        notes += [f"{name}: {one}" for one in said]  # the bias of the own past is told once, of all
     return fits, pd.concat(tables, ignore_index=True), notes
 
 
@@ -366,10 +368,7 @@ def _start(table: SessionTable, c: Choices, fits: Mapping[str, Any]) -> list[str
         own = fit.params.filter(like="outcome_lag")
         rho = float(own.iloc[0]) if len(own) else float("nan")
         found.append(
-            "The lagged outcome is centred on observed client means: its slope is biased downward "
-            f"(Nickell), with {sessions:.1f} sessions a client by about "
-            f"{-(1 + rho) / max(sessions - 1, 1):.2f}, and other slopes with it a little "
-            "(lagged_outcome=False leaves it out)."
+            f"The lagged outcome, {nickell(rho, sessions)} (lagged_outcome=False leaves it out)."
         )
     else:
         found.append(
