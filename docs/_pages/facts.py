@@ -39,7 +39,8 @@ def study_page() -> str:
         [
             *parts,
             "Every other column of our [tables](tables.md) is a key of a file as well, and names "
-            "the file's column that holds it: `therapist_id: ther`.",
+            "the file's column that holds it: `therapist_id: ther`. In a wide file the session or "
+            "occasion may stand in the names of columns: `date: Datum_{session}`.",
             "",
         ]
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from ..origin import Problem
@@ -34,13 +35,12 @@ def number_sessions(parts: Iterable[Part], dated: list[Part]) -> list[Problem]:
     counted = [part for part in dated if "session" in part.frame]
     if not counted:
         return []
-    days = pd.concat([_keys(part.frame).drop_duplicates() for part in counted])
-    days = days.dropna(subset="session").drop_duplicates()
-    by_client = days.groupby("client_id", dropna=False)["session"]
-    days["number"] = by_client.rank("dense").astype("int64")
-    for part in counted:
-        numbers = _keys(part.frame).merge(days, how="left")["number"].set_axis(part.frame.index)
-        part.frame = part.frame.assign(session=numbers)
+    keys = pd.concat([_keys(part.frame) for part in counted])
+    numbers = keys.groupby("client_id", dropna=False)["session"].rank("dense")
+    ends = np.cumsum([len(part.frame) for part in counted])
+    for part, own in zip(counted, np.split(numbers.to_numpy(), ends[:-1]), strict=True):
+        whole = own if np.isnan(own).any() else own.astype("int64")
+        part.frame = part.frame.assign(session=whole)
     ours = {id(part) for part in counted}
     others = [p for p in parts if p.given and "session" in p.frame and id(p) not in ours]
     return [_clash(counted[0], others[0])] if others else [_counted(counted[0])]

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +18,7 @@ from .notes import note_column, note_header
 from .workbooks import (
     MOST_CELLS,
     check_archive,
-    damaged,
+    has_formula,
     merged_cells,
     rows_of,
     too_large,
@@ -34,7 +31,7 @@ def read_sheet(
 ) -> Loaded:
     """Read one sheet; without a name, the first one that holds something."""
     check_archive(path)
-    name, names, hidden, grid, merged = _grid(path, sheet)
+    name, names, hidden, grid, merged, calculates = _grid(path, sheet)
     while grid and all(_blank(cell) for cell in grid[-1]):
         grid.pop()
     first = next((n for n, record in enumerate(grid) if any(not _blank(c) for c in record)), None)
@@ -60,7 +57,8 @@ def read_sheet(
     notes |= {"hidden_sheets": hidden, "titles": titles_of(texts[:above])}
     source = SourceFile(path.name, name, "xlsx", tuple(header.names))
     faults = _fill_merged(grid, merged, start, header, source)
-    faults += _uncalculated(path, name, grid, start, header, source)
+    if calculates:
+        faults += _uncalculated(path, name, grid, start, header, source)
     frame = _frame(grid[start:], header, conventions, missing, notes)
     rows = np.arange(start + 1, start + 1 + len(frame), dtype=np.int32)
     note_header(notes, header)
@@ -71,8 +69,11 @@ def read_sheet(
 
 def _grid(
     path: Path, sheet: str | int | None
-) -> tuple[str, list[str], list[str], list[list[Any]], list[str]]:
-    """Return the sheet's name, all names, the hidden ones, its cells as rows, the merged ones."""
+) -> tuple[str, list[str], list[str], list[list[Any]], list[str], bool]:
+    """Return the sheet's name, all names, the hidden ones, its cells as rows, the merged ones.
+
+    Last stands whether it holds a formula.
+    """
     with workbook(path) as book:
         names = [each.title for each in book.worksheets]
         hidden = [each.title for each in book.worksheets if each.sheet_state != "visible"]
@@ -93,8 +94,9 @@ def _grid(
         for name in wanted:
             grid = _cells(book[name], path)
             if grid:
-                return name, names, hidden, grid, merged_cells(book[name], path)
-    return wanted[0], names, hidden, [], []
+                merged, calculates = merged_cells(book[name], path), has_formula(book[name], path)
+                return name, names, hidden, grid, merged, calculates
+    return wanted[0], names, hidden, [], [], False
 
 
 def _cells(sheet: Any, path: Path) -> list[list[Any]]:
@@ -167,8 +169,6 @@ def _uncalculated(
     path: Path, sheet: str, grid: list[list[Any]], start: int, header: Header, source: SourceFile
 ) -> list[Problem]:
     """Name the cells whose formula was never calculated, so that no value is stored."""
-    if not _has_formula(path):
-        return []
     with workbook(path, formulas=True) as book:
         formulas = rows_of(book[sheet], path)
     faults = []
@@ -186,19 +186,6 @@ def _formula(cell: Any) -> str:
     if isinstance(cell, str):
         return cell if cell.startswith("=") else ""
     return str(getattr(cell, "text", None) or getattr(cell, "ref", None) or "")
-
-
-def _has_formula(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                if name.startswith("xl/worksheets/") and name.endswith(".xml"):
-                    xml = archive.read(name)
-                    if re.search(rb"<(\w+:)?f[ >/]", xml):
-                        return True
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError):  # RuntimeError: a password
-        raise damaged(path) from None
-    return False
 
 
 def _formula_problem(column: str, row: int, formula: str, source: SourceFile) -> Problem:

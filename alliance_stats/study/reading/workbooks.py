@@ -148,6 +148,7 @@ def _rows_of(sheet: Any, path: Path) -> list[list[Any]]:
 
 _PLACED = re.compile(rb"<(?:\w+:)?(row|c)\b(?:[^>]*?\sr\s*=\s*[\"']([^\"']*)[\"'])?")
 _MERGED = re.compile(rb"<(?:\w+:)?mergeCell\b[^>]*?\sref=[\"']([A-Z]+\d+:[A-Z]+\d+)[\"']")
+_FORMULA = re.compile(rb"<(?:\w+:)?f[ >/]")
 _CHUNK = 1 << 22
 
 
@@ -195,6 +196,11 @@ def _misplaced(sheet: Any, path: Path, row: int, what: str) -> ReadError:
 def merged_cells(sheet: Any, path: Path) -> list[str]:
     """Return the ranges of merged cells of a sheet (``A2:A3``), which the reader does not know."""
     return [ref.decode() for text in _texts(sheet, path) for ref in _MERGED.findall(text)]
+
+
+def has_formula(sheet: Any, path: Path) -> bool:
+    """Return whether a sheet holds a formula, whose result may never have been stored."""
+    return any(map(_FORMULA.search, _texts(sheet, path)))
 
 
 def _texts(sheet: Any, path: Path) -> Iterator[bytes]:
