@@ -40,6 +40,11 @@ from .batches import (
 Pairs = Sequence[tuple[int, int]]
 
 
+MANY_CHILDREN = 64
+"""Children a parent, times the square of its effects, from which on it is faster to multiply parent
+by parent than to add up at once."""
+
+
 @dataclass(frozen=True)
 class State:
     """The cross-products of one level's units, the levels below eliminated; m parameters so far."""
@@ -105,11 +110,6 @@ def eliminate(
         cross2 = _corners(below.cross2(), mixed, cross2)
         logdet2 = _corners(state.logdet2 + below.logdet2(), mixed_logdet, logdet2)
     return State(cross, cross1, cross2, logdet, logdet1, logdet2)
-
-
-MANY_CHILDREN = 64
-"""Children a parent, times the square of its effects, from which on it is faster to multiply parent
-by parent than to add up at once."""
 
 
 class _Own:
