@@ -8,7 +8,14 @@ from io import BytesIO
 from typing import Any
 
 from ..core.display.table import Table
-from ..core.display.word import add_table, clean, document_bytes, new_document
+from ..core.display.word import (
+    add_caption,
+    add_note,
+    add_table,
+    clean,
+    document_bytes,
+    new_document,
+)
 from .content import Caution, Figure, Paragraph, Section
 from .notes import by_kind
 from .page import number_blocks
@@ -51,7 +58,9 @@ def report_document(
                 document.add_paragraph(clean(block.text))
         for kind in by_kind(section.messages):
             if kind.open:  # the others stand on the page
-                document.add_paragraph(clean(f"{kind.title}: {' '.join(kind.texts)}"))
+                document.add_paragraph(clean(kind.title)).paragraph_format.keep_with_next = True
+                for text in kind.texts:
+                    document.add_paragraph(clean(text), style="List Bullet")
     for line in footer:
         document.add_paragraph(clean(line))
     return document_bytes(document)
@@ -60,17 +69,12 @@ def report_document(
 def _add_figure(document: Any, figure: Figure, number: int, png: bytes) -> None:
     from docx.shared import Inches
 
-    document.add_paragraph().add_run(f"Figure {number}").bold = True
-    document.add_paragraph().add_run(clean(figure.title)).italic = True
+    add_caption(document, f"Figure {number}", figure.title)
     picture = document.add_picture(BytesIO(png), width=Inches(WIDTH))
     picture._inline.docPr.set(
         "descr", clean(figure.alt or figure.title)
     )  # what is read to who does not see it
-    said = " ".join(part for part in (figure.note, figure.how) if part)
-    if said:
-        paragraph = document.add_paragraph()
-        paragraph.add_run("Note. ").italic = True
-        paragraph.add_run(clean(said))
+    add_note(document, figure.note, figure.how)
 
 
 SOURCE = re.compile(r"\(([^()]+? \d{4}), doi (10\.[^\s()]+)\)")

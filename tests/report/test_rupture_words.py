@@ -9,6 +9,7 @@ import pytest
 
 import alliance_stats as al
 from alliance_stats.core.disclosure import OTHERS, Disclosure
+from alliance_stats.core.display.rendering import cells
 from alliance_stats.report.context import Context, Options
 from alliance_stats.report.sections import rupture_chance, rupture_models
 from alliance_stats.report.sections import ruptures as section
@@ -67,6 +68,20 @@ def test_the_headline_says_what_the_table_below_it_says():
     found, disclosure = found_with(none=25)
     said = section._headline(found, disclosure)
     assert said == "By one stated rule, 0 of 25 clients (0.0%) had what it calls a rupture."
+
+
+def test_ruptures_of_those_not_judged_are_a_dash_and_nothing_is_withheld():
+    found, _ = found_with(none=25, too_few_sessions=30)
+    few = found.clients["class"] == "too_few_sessions"
+    found.clients[["n_ruptures", "n_repaired"]] = (
+        found.clients[["n_ruptures", "n_repaired"]].astype("Int64").mask(few)
+    )
+    shown = section._classes(found, Disclosure(found.clients["client_id"], everything=True))
+    rows = {row[0]: list(row[3:]) for row in cells(shown).itertuples(index=False)}
+    assert rows[section.CLASS_WORDS["too_few_sessions"]] == ["150", "–", "–"]
+    assert rows[section.CLASS_WORDS["none"]] == ["125", "0", "0"]
+    assert rows[section.CLASS_WORDS["repaired"]] == ["0", "0", "0"]
+    assert "withheld" not in shown.note
 
 
 def test_classes_that_are_all_put_together_make_no_table():

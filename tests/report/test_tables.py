@@ -98,12 +98,41 @@ def test_a_word_table_has_title_rows_groups_and_note(tmp_path):
     (tmp_path / "t.docx").write_bytes(document_bytes(document))
     document = Document(tmp_path / "t.docx")
     texts = [p.text for p in document.paragraphs]
-    assert texts[0] == "Synthetic data: nobody in this table exists."
+    assert texts[0] == "Synthetic data: nobody in this document exists."
     assert texts[1:] == ["Table 3", "Title", "Note. A note. Counted."]
     rows = [[cell.text.strip() for cell in row.cells] for row in document.tables[0].rows]
     assert rows == [
-        ["Name", "n"], ["A", ""], ["a", "1"], ["b", "20"], ["B", ""], [EVIL, "300"],
+        ["Name", "n"], ["A", "A"], ["a", "1"], ["b", "20"], ["B", "B"], [EVIL, "300"],
     ]  # fmt: skip
+
+
+def test_a_word_table_gives_room_by_what_stands_in_it_and_stays_with_its_title():
+    label, interval = "The alliance of the session before, within clients", "[−25.948, 66.048]"
+    frame = pd.DataFrame({"g": ["A"], "name": [label], "text": [interval]})
+    numbers = [col.value("text", f"CI {place}", str) for place in range(3)]
+    table = make(frame.assign(n=1), col.text("name", "Term"), col.count("n", "n"), *numbers)
+    document = new_document("Title")
+    add_table(document, table, 1)
+    number, title = document.paragraphs[:2]
+    grid = document.tables[0]
+    assert number.paragraph_format.keep_with_next
+    assert title.paragraph_format.keep_with_next
+    assert all(row._tr.trPr.xpath("w:cantSplit") for row in grid.rows)
+    assert grid.rows[0].cells[0].paragraphs[0].paragraph_format.keep_with_next
+    widths = [column.width.inches for column in grid.columns]
+    assert sum(widths) <= 6.001
+    assert widths[0] > widths[2] > 2 * widths[1]
+    assert grid.rows[0].cells[1].paragraphs[0].runs[0].italic
+
+
+def test_a_group_of_a_word_table_is_one_cell_over_all_columns():
+    frame = pd.DataFrame({"g": ["A long name of a group of rows"], "name": ["a"], "n": [1]})
+    document = new_document("Title")
+    columns = (col.text("name", "Name"), col.count("n", "n"))
+    add_table(document, make(frame, *columns, group="g"), 1)
+    group = document.tables[0].rows[1]
+    assert len(group._tr.tc_lst) == 1
+    assert [p.text for p in group.cells[0].paragraphs] == ["A long name of a group of rows"]
 
 
 def test_an_empty_table_can_be_shown(tmp_path):

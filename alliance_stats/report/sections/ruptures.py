@@ -11,8 +11,8 @@ import alliance_stats as al
 
 from ...core.disclosure import OTHERS, Disclosure
 from ...core.display import columns as col
-from ...core.display.formatting import count, percent
-from ...core.display.table import Table
+from ...core.display.formatting import MISSING, count, percent
+from ...core.display.table import Column, Table
 from ...errors import plural
 from ...ruptures.result_tables import NOT_JUDGED
 from ...study.times import along
@@ -164,14 +164,23 @@ def _classes(found: Any, disclosure: Disclosure) -> Table:
             col.count("n", "Clients"),
             col.percent("share", "Share"),
             col.count("n_sessions", "Sessions"),
-            col.count("n_ruptures", "Ruptures"),
-            col.count("n_repaired", "Repaired"),
+            _where_judged("n_ruptures", "Ruptures"),
+            _where_judged("n_repaired", "Repaired"),
         ),
-        withheld=OTHERS in parts or not parts or frame.isna().any(axis=None),
+        withheld=OTHERS in parts
+        or not parts
+        or frame["n_sessions"].isna().any()
+        or frame[~frame["class"].isin(NOT_JUDGED)].isna().any(axis=None),
         rule=rule_in_words(found),
         definition=_rule(found)["definition"],
         clients=disclosure.people(disclosure.everybody, "client"),
     )
+
+
+def _where_judged(name: str, label: str) -> Column:
+    """Return counts that there are of the judged alone: of the others nothing is withheld."""
+    counts = col.count(name, label)
+    return Column(label, lambda row: MISSING if row["class"] in NOT_JUDGED else counts.write(row))
 
 
 EPISODE = "rupture_session"
@@ -189,7 +198,7 @@ def _counted(found: Any, group: frozenset[Any], disclosure: Disclosure) -> dict[
     sums = (
         found.clients[found.clients["client_id"].isin(group)][list(COUNTED)]
         .astype(float)
-        .sum(min_count=1)
+        .sum(min_count=1 if group else 0)
     )
     told = {
         name: float(sums[name])
