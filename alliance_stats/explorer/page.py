@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..core.id_masking import Names
 from ..core.outputs import keep_inputs, write_whole
 from ..errors import AllianceStatsError, DesignError
 from ..study import Study
@@ -112,7 +113,8 @@ def explore(study: Study, *, show_persons: bool = False) -> Explorer:
             f"The study '{study.name}' has no scores, so there is nothing to look at."
         )
     content, clients = of_persons(study) if show_persons else (of_means(study), None)
-    return Explorer(study.name, study.synthetic, content, clients, study.folder)
+    name = Names.of(study).mask(study.name)
+    return Explorer(name, study.synthetic, content, clients, study.folder)
 
 
 def require_drawing() -> None:

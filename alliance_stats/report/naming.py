@@ -4,8 +4,8 @@ Messages of functions may hold values, ids and dates, so of these only sentences
 and a quotation are shown; all of them stand in the private account, and in the owner's report
 (``--show-persons``). As a second wall, the ids themselves are replaced in every text that is
 written, the longest first: an id with a blank, a comma, an @ or a slash is one string like any
-other. Ids that are plain numbers, or of one or two letters, cannot be told from other text there;
-no sentence of ours holds one, and messages with one are left out.
+other. Those that `Names` cannot tell from other text stand in no sentence of ours, and messages
+with one are left out.
 """
 
 from __future__ import annotations
@@ -13,53 +13,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from html import escape
 from itertools import takewhile
 from typing import Any
 
 from ..core.display.table import Column
-from ..core.people import ID_COLUMNS, ids_in
+from ..core.id_masking import Names
 from ..core.precision import without_rows
-from ..study import Study
 from ..study.tables import TABLES, table_schema
 from .content import Block, Caution, Figure, Paragraph, Section
-
-HIDDEN = "…"
-_PLAIN = re.compile(r"[\d.]*|\w{1,2}")
-
-
-class Names:
-    """The ids of a study, to be kept out of texts.
-
-    Examples
-    --------
-    >>> Names(["Ann B", "Ann", "12"]).mask("Ann B and Ann are 2 of 12.")
-    '… and … are 2 of 12.'
-    """
-
-    def __init__(self, ids: Any) -> None:
-        self.ids = {str(one) for one in ids if str(one).strip()}
-        told = sorted((i for i in self.ids if not _PLAIN.fullmatch(i)), key=len, reverse=True)
-        self._told = _any_of([*told, *(escape(one) for one in told if escape(one) != one)])
-        self._every = _any_of(sorted(self.ids, key=len, reverse=True))
-
-    @classmethod
-    def of(cls, study: Study) -> Names:
-        """Return the ids in the tables of a study."""
-        return cls(one for column in ID_COLUMNS for one in ids_in(study.tables, column))
-
-    def mask(self, text: str) -> str:
-        """Return the text with every id replaced by an ellipsis."""
-        return self._told.sub(HIDDEN, text)
-
-    def names(self, text: str) -> bool:
-        """Return whether an id stands in the text, also one that is a plain number."""
-        return bool(self._every.search(text))
-
-
-def _any_of(texts: list[str]) -> re.Pattern[str]:
-    found = "|".join(re.escape(text) for text in texts)
-    return re.compile(rf"(?<!\w)(?:{found})(?!\w)" if found else r"(?!)")
 
 
 def shareable(section: Section, names: Names, *, whole: bool = False) -> Section:

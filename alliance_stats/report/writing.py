@@ -14,13 +14,14 @@ from ..core.display.figures import for_print, mark_synthetic, mask_texts, settle
 from ..core.display.formatting import count
 from ..core.display.rendering import to_csv, write_frame
 from ..core.display.table import Table
+from ..core.id_masking import Names
 from ..core.outputs import keep_inputs, owner_only, write_whole
 from ..errors import AllianceStatsError
 from . import manifest
 from .content import Figure, Section
 from .context import Context
 from .document import methods_text, report_document
-from .naming import Names, shareable, without_data
+from .naming import shareable, without_data
 from .page import render
 from .place import ACCOUNTS
 from .sections import left_out

@@ -22,6 +22,7 @@ from ..core.disclosure import (
     in_tens,
     most_together,
 )
+from ..core.id_masking import Names
 from ..core.outputs import write_whole
 from ..core.precision import coarse
 from ..inference.rows import mean_row
@@ -113,17 +114,18 @@ def codebook_and_ledger(study: Study) -> tuple[Codebook, Disclosure]:
 
 
 def _codebook(study: Study, disclosure: Disclosure) -> Codebook:
-    tables = study.tables
+    tables, names = study.tables, Names.of(study)
+    labels = {name: one.masked(names.mask) for name, one in study.labels.items()}
     nobody: dict[str, list[dict[str, Any]]] = {name: [] for name in measures_named(study)}
     used = nobody if disclosure.tells_nothing else _forms(tables, disclosure)
     known = [name for name in used if name in study.measures]
     return Codebook(
         {
-            "name": study.name,
+            "name": names.mask(study.name),
             "synthetic": study.synthetic,
-            "notes": [*study.notes, *[TOO_FEW] * disclosure.tells_nothing],
+            "notes": [*map(names.mask, study.notes), *[TOO_FEW] * disclosure.tells_nothing],
             "tables": [
-                _table(table_schema(name), frame, disclosure, study.labels)
+                _table(table_schema(name), frame, disclosure, labels)
                 for name, frame in tables.items()
             ],
             "measures": [_measure(study.measures[name], used[name], study) for name in known],

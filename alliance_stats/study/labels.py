@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +40,10 @@ class Labels:
 
     def __bool__(self) -> bool:
         return bool(self.title or self.values)
+
+    def masked(self, mask: Callable[[str], str]) -> Labels:
+        """Return the labels with what `mask` makes of each text, such as one without ids."""
+        return Labels(mask(self.title), {code: mask(word) for code, word in self.values.items()})
 
     def shown(self, column: pd.Series) -> pd.Series:
         """Return a column with words in place of codes, where each of them has one."""

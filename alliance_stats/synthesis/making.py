@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..core.arguments import whole
 from ..core.disclosure import RARE, SMALLEST_SHOWN, WithheldError
+from ..core.id_masking import Names
 from ..errors import DesignError, listing
 from ..simulation.answers import draw_answers
 from ..study import Study
@@ -110,7 +111,7 @@ def synthetic_study(study: Study, *, seed: int = 0) -> Study:
         )
     parameters = {"seed": seed, "made_by": "synthetic_study", "forms": [f.name for f in forms]}
     return Study(
-        f"synthetic-{study.name}",
+        f"synthetic-{Names.of(study).mask(study.name)}",
         tables,
         measures=study.measures,
         synthetic=True,

@@ -14,9 +14,9 @@ from typing import Any
 
 from ..core import resources
 from ..core.disclosure import Disclosure
+from ..core.id_masking import Names
 from ..core.outputs import keep_inputs, write_whole
 from ..errors import AllianceStatsError, StudyLacksError, did_you_mean, listing
-from ..report.naming import Names
 from ..study import open_study
 from .sharing import NO_PERSONS, prepare, say_private, share, unrun
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from ..core.disclosure import TOO_FEW
+from ..core.id_masking import Names
 from ..core.results import Result
 from ..instruments import Measure
-from ..report.naming import Names
 from ..study import open_study
 from .shown import Course, Terms, Words
 

@@ -19,11 +19,12 @@ from ..core.disclosure import SMALLEST_SHOWN
 from ..core.display.figures import inline_svg, to_svg
 from ..core.display.formatting import p_value
 from ..core.drawing import figure_of
+from ..core.id_masking import Names
 from ..core.precision import coarse, for_page
 from ..core.results import Result
 from ..errors import DesignError
 from ..report.drawings import plot_course
-from ..report.naming import Names, without_data
+from ..report.naming import without_data
 
 WIDTH = 100
 TERMS = ("model", "group", "reading", "term", "estimate", "conf_low", "conf_high")

@@ -6,10 +6,11 @@ import pytest
 
 import alliance_stats as al
 from alliance_stats.core.disclosure import Disclosure
+from alliance_stats.core.id_masking import Names
 from alliance_stats.gap.description.rating_gap import REST_ON_SEVERAL
 from alliance_stats.report.build import make_section
 from alliance_stats.report.context import Context, Options
-from alliance_stats.report.naming import Names, shareable
+from alliance_stats.report.naming import shareable
 from alliance_stats.report.sections import SECTIONS
 from alliance_stats.report.sections.dropout import _as_exact_as_ends
 from alliance_stats.workspace.shown import Terms

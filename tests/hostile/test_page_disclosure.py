@@ -17,8 +17,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 from scipy import stats
 
 import alliance_stats as al
+from alliance_stats.core.id_masking import Names
 from alliance_stats.core.precision import for_page
-from alliance_stats.report.naming import Names
 from alliance_stats.workspace import notebooks
 from alliance_stats.workspace.sharing import LEFT_OUT, NO_PERSONS, shareable
 from alliance_stats.workspace.shown import TERMS, Course, Words

@@ -14,11 +14,12 @@ from alliance_stats.core.display import columns as col
 from alliance_stats.core.display.figures import for_print, inline_svg, mask_texts, to_svg
 from alliance_stats.core.display.table import Table
 from alliance_stats.core.drawing import figure_of, house_style, new_axes
+from alliance_stats.core.id_masking import Names
 from alliance_stats.report.build import make_section
 from alliance_stats.report.content import Caution, Figure, Paragraph, Section
 from alliance_stats.report.context import Context, Options, Score
 from alliance_stats.report.drawings import plot_course
-from alliance_stats.report.naming import Names, shareable
+from alliance_stats.report.naming import shareable
 from alliance_stats.report.page import number_blocks, render
 from alliance_stats.report.sections import SECTIONS, Entry
 from alliance_stats.report.sections.change import _judge

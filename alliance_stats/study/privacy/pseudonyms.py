@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ...core.id_masking import Names
 from ...core.people import ID_COLUMNS, ids_in
 from ...errors import AllianceStatsError, ColumnError, did_you_mean, listing
 from ..tables import table_schema
@@ -69,7 +70,8 @@ def pseudonymise(
     -------
     Study
         ``.notes`` says what was done, and what was left for you to judge. The validation report,
-        the notes of reading and tables' ``.attrs`` are not carried over, since they quote old ids.
+        the notes of reading and tables' ``.attrs`` are not carried over, since they quote old ids;
+        in the study's name and in labels an ellipsis stands for an id.
 
     Raises
     ------
@@ -120,10 +122,10 @@ def pseudonymise(
     if study.synthetic:
         notes = ("The data were simulated.", *notes)
     here = {str(column) for frame in frames.values() for column in frame} - names.keys()
-    labels = {name: one for name, one in study.labels.items() if name in here}
-    return study._with(
-        tables=frames, truth=truth, labels=labels, report=None, folder=None, files=(), notes=notes
-    )
+    mask = Names.of(study).mask
+    labels = {name: one.masked(mask) for name, one in study.labels.items() if name in here}
+    own: dict[str, Any] = {"name": mask(study.name), "labels": labels, "notes": notes}
+    return study._with(tables=frames, truth=truth, report=None, folder=None, files=(), **own)
 
 
 def _shift_limit(max_shift: int) -> int:
