@@ -59,14 +59,19 @@ class Names:
 
 def _any_of(ids: list[str]) -> re.Pattern[str]:
     """Return a pattern of any of the ids, longest first; those of several words in any case."""
-    words = {one: [word for word in _BETWEEN.split(one) if word] for one in ids}
-    spoken = [
-        one
-        for one, parts in words.items()
-        if len(parts) > 1 and any(each.isalpha() and len(each) > 1 for each in parts)
-    ]
-    joined = "|".join(r"[\W_]+".join(map(re.escape, words[one])) for one in spoken)
     # No id of one word holds one of several, so these may come first whatever their length.
-    exact = "|".join(re.escape(one) for one in ids)
-    found = [rf"(?<![^\W_])(?i:{joined})(?![^\W_])"] * bool(joined)
+    several, exact = _in_words(ids), "|".join(map(re.escape, ids))
+    found = [rf"(?<![^\W_])(?i:{several})(?![^\W_])"] * bool(several)
     return re.compile("|".join([*found, rf"(?<!\w)(?:{exact})(?!\w)"] if exact else [r"(?!)"]))
+
+
+def _in_words(ids: list[str]) -> str:
+    """Return a pattern of the ids of several words, joined by anything; by their first words."""
+    rests: dict[str, list[str]] = {}
+    for one in ids:
+        first, *others = [word for word in _BETWEEN.split(one) if word] or [""]
+        if others and any(word.isalpha() and len(word) > 1 for word in (first, *others)):
+            ends = re.escape(one.rpartition(others[-1])[2])
+            rest = r"[\W_]+".join(map(re.escape, others)) + (f"(?:{ends})?" if ends else "")
+            rests.setdefault(re.escape(first), []).append(rest)
+    return "|".join(rf"{first}[\W_]+(?:{'|'.join(each)})" for first, each in rests.items())

@@ -124,8 +124,8 @@ def pseudonymise(
     here = {str(column) for frame in frames.values() for column in frame} - names.keys()
     mask = Names.of(study).mask
     labels = {name: one.masked(mask) for name, one in study.labels.items() if name in here}
-    own: dict[str, Any] = {"name": mask(study.name), "labels": labels, "notes": notes}
-    return study._with(tables=frames, truth=truth, report=None, folder=None, files=(), **own)
+    said: dict[str, Any] = {"name": mask(study.name), "labels": labels, "notes": notes}
+    return study._with(tables=frames, truth=truth, report=None, folder=None, files=(), **said)
 
 
 def _shift_limit(max_shift: int) -> int:
