@@ -88,9 +88,11 @@ def icc_interval(groups: Groups, level: float) -> tuple[float, float]:
     """
     df = len(groups.n) - 1, groups.df_within
     size = groups.harmonic_size
-    statistic = size * groups.mean.var(ddof=1) / (groups.squares_within / groups.df_within)
     tail = (1 - level) / 2
     cuts = f_distribution.ppf([1 - tail, tail], *df)
-    ratios = np.maximum((statistic / cuts - 1) / size, 0.0)
-    low, high = ratios / (1 + ratios)
+    between = size * groups.mean.var(ddof=1)
+    within = groups.squares_within / groups.df_within * cuts
+    # not by way of their ratio, which is beyond all numbers where values hardly differ within
+    over = np.maximum(between - within, 0.0)
+    low, high = over / (over + size * within)
     return float(low), float(high)

@@ -7,7 +7,8 @@ from scipy.special import expit
 
 import alliance_stats as al
 from alliance_stats.errors import DesignError
-from alliance_stats.planning import simulated as simulated_room
+from alliance_stats.planning import replicates
+from alliance_stats.planning import simulated as power_room
 from alliance_stats.planning.leaving import planned_rows, still_there
 
 SHARES = {"icc_client": 0.4, "icc_therapist": 0.1}
@@ -41,9 +42,9 @@ def test_a_stopped_simulation_goes_on_where_it_was(tmp_path, monkeypatch):
     lines = file.read_bytes().splitlines()
     file.write_bytes(b"\n".join(lines[:3]) + b"\n" + lines[3][:40])  # killed while it wrote
     drawn = []
-    once = simulated_room._batch
+    once = power_room.coefficient_tests
     monkeypatch.setattr(
-        simulated_room, "_batch", lambda *given: drawn.append(given[-1][0]) or once(*given)
+        power_room, "coefficient_tests", lambda *given: drawn.append(given[-1][0]) or once(*given)
     )
     again = simulated(plan(), replicates=250, resume=file)
     assert again.power == whole.power
@@ -61,13 +62,13 @@ def test_a_stopped_simulation_goes_on_where_it_was(tmp_path, monkeypatch):
 @pytest.mark.parametrize("of", ["within", "between", "rupture"])
 def test_every_study_has_values_of_its_own(of, monkeypatch):
     # studies of the same values share what these tell, and their errors would be told too small
-    drawn, once = [], simulated_room._with_predictor
+    drawn, once = [], replicates.with_predictor
 
     def kept(*given):
         drawn.append(once(*given))
         return drawn[-1]
 
-    monkeypatch.setattr(simulated_room, "_with_predictor", kept)
+    monkeypatch.setattr(replicates, "with_predictor", kept)
     simulated(plan(randomised="none", n_therapists=20), of=of, replicates=4)
     assert len({tuple(values) for _, values in drawn}) == 4
 
@@ -204,8 +205,8 @@ def test_a_simulation_is_told_by_its_studies_and_not_by_the_formula():
 def test_a_simulations_error_and_df_are_those_of_its_studies():
     design, wrong = plan(randomised="client"), "score ~ arm + (1 | client_id)"
     found = simulated(design, replicates=60, formula=wrong, standardised=True)
-    drawn = simulated_room._batch(
-        simulated_room._Asked(design, 1.2 * design.total_sd, "arm", wrong, True),
+    drawn = replicates.coefficient_tests(
+        replicates.Asked(design, 1.2 * design.total_sd, "arm", wrong, True),
         (50, np.random.SeedSequence(4).spawn(2)[0]),
     )
     formula = design.power(1.2, standardised=True)
