@@ -24,7 +24,7 @@ def named_columns(columns: Sequence[Any], card: Measure, items: Items) -> dict[i
     the items, or a mapping of item numbers to columns.
     """
     if isinstance(items, str):
-        found = {number: _filled(items, number) for number in card.items}
+        found: dict[int, Any] = {number: _filled(items, number) for number in card.items}
     elif isinstance(items, Mapping):
         if not items or not all(isinstance(number, int) for number in items):
             raise ColumnError(

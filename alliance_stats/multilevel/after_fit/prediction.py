@@ -60,7 +60,8 @@ def random_effects_sd(fit: MultilevelFit) -> dict[str, pd.DataFrame]:
 
 
 def _frames(fit: MultilevelFit, values: list[Array], title: str) -> dict[str, pd.DataFrame]:
-    design, frames = fit.design, {}
+    design = fit.design
+    frames: dict[str, pd.DataFrame] = {}
     for number, name in enumerate(design.grouping.names):
         if not design.terms[number]:
             continue
