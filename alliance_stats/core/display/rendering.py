@@ -93,9 +93,7 @@ def _headings(columns: Sequence[Column]) -> list[str]:
 def _label(column: Column) -> str:
     """Return the label escaped, with statistical symbols in italics as APA asks."""
     safe = escape(column.label)
-    return (
-        f"<em>{safe}</em>" if safe in {"b", "n", "N", "t", "z", "p", "df", "r", "M", "SD"} else safe
-    )
+    return f"<em>{safe}</em>" if safe in SYMBOLS else safe
 
 
 def to_csv(table: Table, path: Path) -> None:
