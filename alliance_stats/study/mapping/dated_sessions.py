@@ -11,6 +11,14 @@ import pandas as pd
 from ..origin import Problem
 from .gathering import Part
 
+COUNTED = (
+    ": a client's n-th day is session n. A session of which no row tells is not counted, and forms "
+    "of one session that were filled in on two days are two sessions."
+)
+NUMBERED = "If a column numbers the sessions, give it as session: in study.yaml."
+CLASH = " here, and numbered in {}: which of them are the same nobody can tell."
+SAME_WAY = "Give session: in the same way in all sources of study.yaml."
+
 
 def days_of(dates: pd.Series) -> pd.Series:
     """Return dates as days since 1970, which stand for sessions until all files are read."""
@@ -43,37 +51,24 @@ def number_sessions(parts: Iterable[Part], dated: list[Part]) -> list[Problem]:
         part.frame = part.frame.assign(session=whole)
     ours = {id(part) for part in counted}
     others = [p for p in parts if p.given and "session" in p.frame and id(p) not in ours]
-    return [_clash(counted[0], others[0])] if others else [_counted(counted[0])]
+    if others:
+        numbered = others[0].layouts[0].source.file
+        return [_told(counted[0], "error", CLASH.format(numbered), SAME_WAY)]
+    return [_told(counted[0], "info", COUNTED, NUMBERED)]
 
 
 def _keys(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[["client_id", "session"]].astype({"client_id": object, "session": float})
 
 
-def _counted(part: Part) -> Problem:
+def _told(part: Part, level: str, message: str, hint: str) -> Problem:
+    """Return what is to be told at the column of dates of a part."""
     file, column = part.layouts[0].source, part.layouts[0].columns["session"]
     return Problem(
-        "info",
+        level,
         "counted_sessions",
-        f"Sessions are counted by '{column}': a client's n-th day is session n. A session of which "
-        "no row tells is not counted, and forms of one session that were filled in on two days are "
-        "two sessions.",
-        "If a column numbers the sessions, give it as session: in study.yaml.",
-        table="sessions",
-        file=file.file,
-        sheet=file.sheet,
-        column=column,
-    )
-
-
-def _clash(part: Part, other: Part) -> Problem:
-    file, column = part.layouts[0].source, part.layouts[0].columns["session"]
-    return Problem(
-        "error",
-        "counted_sessions",
-        f"Sessions are counted by '{column}' here, and numbered in {other.layouts[0].source.file}: "
-        "which of them are the same nobody can tell.",
-        "Give session: in the same way in all sources of study.yaml.",
+        f"Sessions are counted by '{column}'{message}",
+        hint,
         table="sessions",
         file=file.file,
         sheet=file.sheet,

@@ -23,11 +23,16 @@ class Guess:
 
     def by_row(self) -> Guess:
         """Return the guess without a rater that was only assumed: a column says who rated."""
-        parts = self.doubt.split("; ")
-        if ASSUMED not in parts:
+        doubt = self.doubt_without(ASSUMED)
+        if doubt == self.doubt:
             return self
         entry = {key: value for key, value in self.entry.items() if key != "rater"}
-        return replace(self, entry=entry, doubt="; ".join(p for p in parts if p != ASSUMED))
+        return replace(self, entry=entry, doubt=doubt)
+
+    def doubt_without(self, beginning: str) -> str:
+        """Return what is to be checked but for what begins so."""
+        parts = self.doubt.split("; ")
+        return "; ".join(part for part in parts if not part.startswith(beginning))
 
     @property
     def when(self) -> bool:

@@ -40,6 +40,6 @@ def with_marked(guess: Guess, names: Iterable[str], registry: Any) -> Guess:
     whole = tuple((found | marked)[item] for item in items)
     said = f"{listing(marked.values())} {'is' if len(marked) == 1 else 'are'} marked: "
     said += "if turned already, write reversed: true"
-    kept = [each for each in guess.doubt.split("; ") if each and not each.startswith(NO_COLUMN)]
+    doubt = "; ".join(filter(None, [guess.doubt_without(NO_COLUMN), said]))
     entry = guess.entry | {"items": list(whole)}
-    return replace(guess, entry=entry, columns=whole, doubt="; ".join([*kept, said]))
+    return replace(guess, entry=entry, columns=whole, doubt=doubt)

@@ -30,8 +30,9 @@ def suggest_mapping(frame_or_path: pd.DataFrame | str | os.PathLike[str]) -> Map
     columns; measures from names with numbers (``wai1`` ... ``wai12``), their number and the
     range of their values, which must fit the measure's card. Where no column says the session or
     occasion, the names of several sheets or files may (``Voormeting`` and ``Nameting``,
-    ``Sitzung 3.csv``). Codes for missing that stand out (-9, 99) are proposed. Nothing is placed
-    on a mere likeness of numbers: such columns are in ``.unplaced`` with what they might be.
+    ``Sitzung 3.csv``), or a client's days count the sessions. Codes for missing that stand out
+    (-9, 99) are proposed. Nothing is placed on a mere likeness of numbers: such columns are in
+    ``.unplaced`` with what they might be.
 
     Parameters
     ----------
@@ -63,32 +64,14 @@ def suggest_mapping(frame_or_path: pd.DataFrame | str | os.PathLike[str]) -> Map
     >>> list(draft.unplaced)
     ['mood']
     """
-    from ...instruments import load_registry
-
-    if isinstance(frame_or_path, pd.DataFrame):
-        if not len(frame_or_path.columns):
-            raise ColumnError("suggest_mapping needs a table with columns; this one has none.")
-        file = str(frame_or_path.attrs.get("file") or "data.csv")
-        frames = [(file, str(frame_or_path.attrs.get("sheet") or ""), frame_or_path)]
-        name, registry = "my-study", load_registry()
-    elif not isinstance(frame_or_path, str | os.PathLike):
-        raise ColumnError(
-            "suggest_mapping needs a table, or the path of a file or folder; a "
-            f"{type(frame_or_path).__name__} came."
-        )
-    else:
-        path = Path(frame_or_path)
-        frames = _files(path)
-        home = path if path.is_dir() else path.parent
-        name = home.resolve().name or "my-study"
-        registry = load_registry(home / "measures")
+    frames, name, registry = _given(frame_or_path)
     sources: list[dict[str, Any]] = []
     placed: dict[str, str] = {}
     unplaced: dict[str, str] = {}
     doubts: list[str] = []
     names: list[str] = []
     filled = [each for each in frames if len(each[2])] or frames
-    empty = [f"{file}, {sheet}" if sheet else file for file, sheet, frame in frames if frame.empty]
+    empty = [_place(file, sheet) for file, sheet, frame in frames if frame.empty]
     if empty and len(filled) < len(frames):
         verbs = ("has", "is") if len(empty) == 1 else ("have", "are")
         doubts.append(f"{listing(empty)} {verbs[0]} no rows yet and {verbs[1]} left out")
@@ -97,7 +80,7 @@ def suggest_mapping(frame_or_path: pd.DataFrame | str | os.PathLike[str]) -> Map
     parts = [(*each[:2], kind) for each in filled for kind in kinds_of_rows(each[2])]
     for file, sheet, kind in parts:
         sorting = sort_columns(file, sheet, kind.frame, registry, said.get((file, sheet), {}))
-        where = f"{file}, {sheet}" if sheet else file
+        where = _place(file, sheet)
         if kind.where:
             where = ", ".join([where, *map(_said, kind.where.values())])
             if not _of_one_kind(sorting, kind):
@@ -130,6 +113,29 @@ def suggest_mapping(frame_or_path: pd.DataFrame | str | os.PathLike[str]) -> Map
         )
     mapping = {"name": name, "sources": sources}
     return MappingDraft(mapping, unplaced, tuple(doubts), placed, tuple(names))
+
+
+def _given(
+    frame_or_path: Any,
+) -> tuple[list[tuple[str, str, pd.DataFrame]], str, Any]:
+    """Return the tables with their files and sheets, the study's name, and the known measures."""
+    from ...instruments import load_registry
+
+    if isinstance(frame_or_path, pd.DataFrame):
+        if not len(frame_or_path.columns):
+            raise ColumnError("suggest_mapping needs a table with columns; this one has none.")
+        file = str(frame_or_path.attrs.get("file") or "data.csv")
+        frames = [(file, str(frame_or_path.attrs.get("sheet") or ""), frame_or_path)]
+        return frames, "my-study", load_registry()
+    if not isinstance(frame_or_path, str | os.PathLike):
+        raise ColumnError(
+            "suggest_mapping needs a table, or the path of a file or folder; a "
+            f"{type(frame_or_path).__name__} came."
+        )
+    path = Path(frame_or_path)
+    frames = _files(path)
+    home = path if path.is_dir() else path.parent
+    return frames, home.resolve().name or "my-study", load_registry(home / "measures")
 
 
 def _files(path: Path) -> list[tuple[str, str, pd.DataFrame]]:
@@ -197,7 +203,7 @@ def _clients_as_one(
         whole.attrs = frame.attrs
         joined[first[0], first[1]] = whole
         copies[first[0], first[1]] = {
-            (file, sheet): f"{file}, {sheet}" if sheet else file for file, sheet, _ in others
+            (file, sheet): _place(file, sheet) for file, sheet, _ in others
         }
     stood_for = {place for others in copies.values() for place in others}
     kept = [each for each in frames if each[:2] not in stood_for]
@@ -213,6 +219,10 @@ def _moved(
     if "client_id" in moved.get("constants", {}):
         moved["constants"] |= said[place]["constants"]
     return moved
+
+
+def _place(file: str, sheet: str) -> str:
+    return f"{file}, {sheet}" if sheet else file
 
 
 def _said(value: Any) -> str:
